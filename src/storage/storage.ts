@@ -1,0 +1,21 @@
+/**
+ * Where the bytes of a repository go. The contract, proven for every implementation by `storage-contract.ts`:
+ * - Paths are relative, `/`-separated, without `.` or `..`; they never name a directory.
+ * - `put` is atomic and durable: when it resolves, the object is whole and survives a power cut; until then it does not exist.
+ *   It never overwrites: an existing path is `storage-failed` with path, and nothing changes. A failing or aborted source leaves nothing behind.
+ * - `get` and `stat` of a missing path: `artifact-missing`.
+ * - `list` gives every object under a prefix in byte order of the path, no matter how many.
+ * - `remove` of a missing path is no error.
+ * - Errors carry the path; a full disk says so (`storage-failed`, cause ENOSPC).
+ */
+export interface Storage {
+  readonly url: string
+  /** Returns the number of bytes written. */
+  put(path: string, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number>
+  /** Streams the object, or bytes `start` (inclusive) to `end` (exclusive) of it. */
+  get(path: string, range?: { start?: number; end?: number }): AsyncIterable<Uint8Array>
+  stat(path: string): Promise<{ bytes: number }>
+  exists(path: string): Promise<boolean>
+  list(prefix: string): AsyncIterable<{ path: string; bytes: number }>
+  remove(path: string): Promise<void>
+}
