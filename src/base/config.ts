@@ -16,7 +16,13 @@ export const postgresConfigSchema = z.strictObject({
   archive: z
     .discriminatedUnion('mode', [
       /** Datapipe streams the WAL itself (`pg_receivewal`) through a physical slot of its own. */
-      z.strictObject({ mode: z.literal('receive'), slot: z.string().regex(/^[a-z0-9_]{1,63}$/).default('datapipe_wal') }),
+      z.strictObject({
+        mode: z.literal('receive'),
+        slot: z
+          .string()
+          .regex(/^[a-z0-9_]{1,63}$/)
+          .default('datapipe_wal'),
+      }),
       /** The server archives (`archive_command = 'datapipe archive-wal %p PATH'`) into a directory that Datapipe reads. */
       z.strictObject({ mode: z.literal('directory'), path: z.string() }),
     ])
@@ -34,9 +40,13 @@ export const kafkaConfigSchema = z.strictObject({
       exclude: z.array(z.string()).default([]),
     })
     .default({ include: ['*'], exclude: [] }),
-  groups: z.strictObject({ include: z.array(z.string()).default(['*']), exclude: z.array(z.string()).default([]) }).default({ include: ['*'], exclude: [] }),
+  groups: z
+    .strictObject({ include: z.array(z.string()).default(['*']), exclude: z.array(z.string()).default([]) })
+    .default({ include: ['*'], exclude: [] }),
   sasl: z.strictObject({ mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']), username: z.string(), password: secret }).optional(),
-  tls: z.strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional(), servername: z.string().optional() }).optional(),
+  tls: z
+    .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional(), servername: z.string().optional() })
+    .optional(),
 })
 
 export const registryConfigSchema = z.strictObject({

@@ -25,7 +25,10 @@ export async function waitUntil<T>(look: () => Promise<T | undefined | false> | 
     if (value !== undefined && value !== false) return value
     if (performance.now() > deadline) {
       const words = options.lastWords === undefined ? '' : await options.lastWords()
-      throw new DatapipeError('timeout', `timed out after ${Math.round(options.timeoutMs / 1000)} s waiting for ${options.what}${words ? `\n${words}` : ''}`)
+      throw new DatapipeError(
+        'timeout',
+        `timed out after ${Math.round(options.timeoutMs / 1000)} s waiting for ${options.what}${words ? `\n${words}` : ''}`,
+      )
     }
     await sleep(options.everyMs ?? 100)
   }
