@@ -1,0 +1,89 @@
+import { type Context, inPhase } from '../base/context.ts'
+import { DatapipeError } from '../base/errors.ts'
+import type { Lsn } from '../base/lsn.ts'
+
+/** Where a stopped connector stands: the end LSN of the last whole transaction in its topics, or why that cannot be said. */
+export type ConnectorPosition = { clean: true; lsn: Lsn; xid?: string; time?: string } | { clean: false; reason: string }
+
+export interface BarrierSteps<Offsets, Groups, Ends> {
+  /** The source connectors that must stand still. */
+  connectors: string[]
+  stop(connectors: string[]): Promise<void>
+  resume(connectors: string[]): Promise<void>
+  /** Stored offsets of all connectors, read while they stand still. */
+  readOffsets(): Promise<Offsets>
+  /** Resolves the stored offset of one stopped connector. */
+  resolve(connector: string, offsets: Offsets): Promise<ConnectorPosition>
+  /** Group positions, read before the end offsets so that none can lie beyond them. */
+  readGroups(): Promise<Groups>
+  freeze(): Promise<Ends>
+  /** Attempts before `barrier-not-reached`. */
+  attempts?: number
+}
+
+export interface Barrier<Offsets, Groups, Ends> {
+  lsn: Lsn
+  xid?: string
+  time?: string
+  offsets: Offsets
+  groups: Groups
+  ends: Ends
+  /** How long change capture stood still, seconds, and how many attempts it took. */
+  pausedSeconds: number
+  attempts: number
+  takenAt: string
+}
+
+/**
+ * Takes a recovery point by barrier: the connectors stop, the database does not. Every connector must stand between two
+ * transactions, all at the same commit; otherwise they go on and it is tried again. They are resumed whatever happens.
+ * Throws `barrier-not-reached` with the reason of every attempt.
+ */
+export async function takeBarrier<Offsets, Groups, Ends>(
+  steps: BarrierSteps<Offsets, Groups, Ends>,
+  context: Context,
+): Promise<Barrier<Offsets, Groups, Ends>> {
+  const attempts = steps.attempts ?? 12
+  const reasons: string[] = []
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const started = performance.now()
+    const taken = await inPhase(context, attempt === 1 ? 'barrier' : `barrier, attempt ${attempt}`, () => attemptBarrier(steps, context))
+    const pausedSeconds = (performance.now() - started) / 1000
+    if ('lsn' in taken) return { ...taken, pausedSeconds, attempts: attempt }
+    reasons.push(taken.reason)
+    context.emit({ type: 'log', level: 'info', component: 'connect', message: `no clean cut at attempt ${attempt}: ${taken.reason}` })
+  }
+  throw new DatapipeError('barrier-not-reached', `no clean cut in ${attempts} attempts: ${[...new Set(reasons)].join('; ')}`)
+}
+
+async function attemptBarrier<Offsets, Groups, Ends>(steps: BarrierSteps<Offsets, Groups, Ends>, context: Context) {
+  try {
+    await steps.stop(steps.connectors)
+    const offsets = await steps.readOffsets()
+    const positions = await Promise.all(steps.connectors.map(async (name) => ({ name, position: await steps.resolve(name, offsets) })))
+    const cut = commonCut(positions)
+    if ('reason' in cut) return cut
+    const groups = await steps.readGroups()
+    const ends = await steps.freeze()
+    return { ...cut, offsets, groups, ends, takenAt: context.now().toISOString() }
+  } finally {
+    await steps.resume(steps.connectors)
+  }
+}
+
+/** All connectors clean and at one commit, or the reason why not. Pure. */
+export function commonCut(
+  positions: { name: string; position: ConnectorPosition }[],
+): { lsn: Lsn; xid?: string; time?: string } | { reason: string } {
+  const clean: { name: string; position: ConnectorPosition & { clean: true } }[] = []
+  for (const { name, position } of positions) {
+    if (!position.clean) return { reason: `${name}: ${position.reason}` }
+    clean.push({ name, position })
+  }
+  const first = clean[0]
+  if (first === undefined) return { reason: 'no connector to stop' }
+  const other = clean.find(({ position }) => position.lsn !== first.position.lsn)
+  if (other !== undefined) return { reason: `${first.name} and ${other.name} stand at different commits` }
+  const { lsn, xid, time } = first.position
+  return { lsn, ...(xid === undefined ? {} : { xid }), ...(time === undefined ? {} : { time }) }
+}
