@@ -26,8 +26,14 @@ export interface Stack extends AsyncDisposable {
   memory(): Promise<Partial<Record<ComponentName, number>>>
   /** The last lines of the server's log. */
   lastLog(component: ComponentName, lines?: number): Promise<string>
-  /** Base URL of Connect's REST, and Avro converter settings a connector needs to write Confluent-framed Avro to this registry. */
+  /** Settings that a connector needs to write Confluent-framed Avro, key and value, to this registry. The password is a reference (`${file:…}`). */
   converterConfig(): Record<string, string>
+  /** Debezium's `database.*` settings for this PostgreSQL (hostname, port, user, password by reference, dbname). */
+  databaseConfig(): Record<string, string>
+  /** Keeps a secret for connectors and returns the reference (`${file:PATH:KEY}`) that a connector configuration holds instead of it. */
+  connectorSecret(key: string, value: string): Promise<string>
+  /** Ends the server without warning (SIGKILL); its data stays as a crash leaves it. */
+  kill(component: ComponentName): Promise<void>
   /** Where the server archives its WAL (`archive_command`), per system identifier and timeline below it. */
   readonly archiveDirectory: string
   /** Stops every server and removes the run's directory (kept when `keep`). */

@@ -1,0 +1,66 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { httpAnswers } from './http-answers.ts'
+import { javaOptions, propertiesFile } from './java.ts'
+import { jarsOf, programOf, type Run } from './run.ts'
+import { startServer } from './server-process.ts'
+
+/** Starts a Connect worker (distributed mode; its state is in Kafka) with the Debezium connector and the Avro converter as plugins. */
+export async function startConnect(run: Run): Promise<void> {
+  const home = homeDirectory(run)
+  await mkdir(home, { recursive: true })
+  const jars = jarsOf(run)
+  const { connect, kafka } = run.state.ports
+  const properties = join(home, 'connect.properties')
+  await writeFile(
+    properties,
+    propertiesFile({
+      'bootstrap.servers': `127.0.0.1:${kafka}`,
+      'group.id': 'datapipe-connect',
+      listeners: `http://127.0.0.1:${connect}`,
+      'rest.advertised.host.name': '127.0.0.1',
+      'rest.advertised.port': connect,
+      'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
+      'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
+      'config.storage.topic': 'connect-configs',
+      'offset.storage.topic': 'connect-offsets',
+      'status.storage.topic': 'connect-status',
+      'config.storage.replication.factor': 1,
+      'offset.storage.replication.factor': 1,
+      'status.storage.replication.factor': 1,
+      'offset.flush.interval.ms': 1000,
+      'plugin.path': `${join(jars, 'debezium')},${join(jars, 'converter')}`,
+      // Connector configurations name secrets as ${file:PATH:KEY}, so that neither topics nor backups hold them.
+      'config.providers': 'file',
+      'config.providers.file.class': 'org.apache.kafka.common.config.provider.FileConfigProvider',
+    }),
+  )
+  await startServer(run, {
+    component: 'connect',
+    program: programOf(run, 'java'),
+    args: [
+      ...javaOptions({ heapMiB: 512, log: true }),
+      '-cp',
+      join(jars, 'kafka', '*'),
+      'org.apache.kafka.connect.cli.ConnectDistributed',
+      properties,
+    ],
+    cwd: home,
+    timeoutMs: 240_000,
+    // `/` answers before the worker has joined its group; `/connectors` only after.
+    answers: () => httpAnswers(`${connectUrl(run)}/connectors`),
+  })
+}
+
+/** Its state is in Kafka; what is here is the working directory, written anew by the next start. */
+export async function destroyConnect(run: Run): Promise<void> {
+  await rm(homeDirectory(run), { recursive: true, force: true })
+}
+
+export function connectUrl(run: Run): string {
+  return `http://127.0.0.1:${run.state.ports.connect}`
+}
+
+function homeDirectory(run: Run): string {
+  return join(run.directory, 'connect')
+}

@@ -1,0 +1,173 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import { describeError } from '../../base/errors.ts'
+import type { ComponentName } from '../../base/events.ts'
+import type { Stack } from '../stack.ts'
+import { connectUrl, destroyConnect, startConnect } from './connect-server.ts'
+import { addConnectorSecret, connectorSecretReference } from './connector-secrets.ts'
+import { destroyKafka, startKafka } from './kafka-server.ts'
+import { residentMemory } from './memory.ts'
+import { archiveDirectory, destroyPostgres, initPostgres, postgresUser, startPostgres } from './postgres-server.ts'
+import { destroyRegistry, registryUrl, registryUser, startRegistry } from './registry-server.ts'
+import type { Run } from './run.ts'
+import { removeRunDirectory } from './run-directory.ts'
+import { serverProcess } from './run-processes.ts'
+import { lastLogLines } from './server-log.ts'
+import { endProcess, forgetProcess } from './server-process.ts'
+import { stackConfig } from './stack-config.ts'
+import { killNow, killRun } from './sweep.ts'
+
+const servers: Record<ComponentName, { start: (run: Run) => Promise<void>; destroy: (run: Run) => Promise<void>; stopSignal: NodeJS.Signals }> = {
+  // SIGINT is PostgreSQL's fast shutdown: sessions are ended, the shutdown checkpoint is written, the last segment archived.
+  postgres: { start: startPostgres, destroy: destroyPostgres, stopSignal: 'SIGINT' },
+  kafka: { start: startKafka, destroy: destroyKafka, stopSignal: 'SIGTERM' },
+  registry: { start: startRegistry, destroy: destroyRegistry, stopSignal: 'SIGTERM' },
+  connect: { start: startConnect, destroy: destroyConnect, stopSignal: 'SIGTERM' },
+}
+
+/** Servers depend on those before them: they start in this order and stop in the opposite one. */
+export const startOrder: readonly ComponentName[] = ['postgres', 'kafka', 'registry', 'connect']
+
+/** Real servers as local processes, kept in a run's directory. Disposing tears down a stack that this process owns, and leaves any other alone. */
+export class EmbeddedStack implements Stack {
+  readonly kind = 'embedded'
+  readonly directory: string
+  readonly archiveDirectory: string
+  readonly #run: Run
+  readonly #owned: boolean
+  readonly #atExit: () => void
+  /** One operation at a time on each server. */
+  readonly #queue = new Map<ComponentName, Promise<void>>()
+
+  constructor(run: Run, owned: boolean) {
+    this.#run = run
+    this.#owned = owned
+    this.directory = run.directory
+    this.archiveDirectory = archiveDirectory(run.directory)
+    this.#atExit = () => killNow(run.state.id, run.directory)
+    if (owned) process.on('exit', this.#atExit)
+  }
+
+  get components(): readonly ComponentName[] {
+    return this.#run.state.components
+  }
+
+  config(repositoryUrl: string): DatapipeConfig {
+    return stackConfig(this.#run, repositoryUrl)
+  }
+
+  start(component: ComponentName): Promise<void> {
+    return this.#alone(component, async () => {
+      if (serverProcess(this.directory, component) === undefined) await servers[component].start(this.#run)
+    })
+  }
+
+  stop(component: ComponentName): Promise<void> {
+    return this.#alone(component, () => this.#end(component, [{ signal: servers[component].stopSignal, waitMs: 90_000 }]))
+  }
+
+  kill(component: ComponentName): Promise<void> {
+    return this.#alone(component, () => this.#end(component, []))
+  }
+
+  destroy(component: ComponentName): Promise<void> {
+    return this.#alone(component, async () => {
+      await this.#end(component, [{ signal: servers[component].stopSignal, waitMs: 90_000 }])
+      await servers[component].destroy(this.#run)
+    })
+  }
+
+  initPostgres(): Promise<void> {
+    return this.#alone('postgres', () => initPostgres(this.#run))
+  }
+
+  async isRunning(component: ComponentName): Promise<boolean> {
+    return serverProcess(this.directory, component) !== undefined
+  }
+
+  async versions(): Promise<Record<string, string>> {
+    return { ...this.#run.state.versions }
+  }
+
+  async memory(): Promise<Partial<Record<ComponentName, number>>> {
+    const found: Partial<Record<ComponentName, number>> = {}
+    for (const component of this.components) {
+      const server = serverProcess(this.directory, component)
+      if (server !== undefined) found[component] = residentMemory(server.pid)
+    }
+    return found
+  }
+
+  lastLog(component: ComponentName, lines = 20): Promise<string> {
+    return lastLogLines(this.directory, component, lines)
+  }
+
+  connectorSecret(key: string, value: string): Promise<string> {
+    return addConnectorSecret(this.#run, key, value)
+  }
+
+  databaseConfig(): Record<string, string> {
+    return {
+      'database.hostname': '127.0.0.1',
+      'database.port': String(this.#run.state.ports.postgres),
+      'database.user': postgresUser,
+      'database.password': connectorSecretReference(this.#run, 'postgres.password'),
+      'database.dbname': 'postgres',
+    }
+  }
+
+  converterConfig(): Record<string, string> {
+    const settings: Record<string, string> = {
+      'apicurio.registry.url': `${registryUrl(this.#run)}/apis/registry/v2`,
+      'apicurio.auth.username': registryUser,
+      'apicurio.auth.password': connectorSecretReference(this.#run, 'registry.password'),
+      'apicurio.registry.auto-register': 'true',
+      'apicurio.registry.find-latest': 'true',
+      // Confluent's wire format: magic byte 0 and a 4-byte id before the datum, instead of ids in record headers.
+      'apicurio.registry.headers.enabled': 'false',
+      'apicurio.registry.enable-confluent-id-handler': 'true',
+      'apicurio.registry.id-handler': 'io.apicurio.registry.serde.Legacy4ByteIdHandler',
+      'apicurio.registry.use-id': 'contentId',
+    }
+    const both = ['key.converter', 'value.converter'].flatMap((converter) => [
+      [converter, 'io.apicurio.registry.utils.converter.AvroConverter'],
+      ...Object.entries(settings).map(([key, value]) => [`${converter}.${key}`, value]),
+    ])
+    return Object.fromEntries(both)
+  }
+
+  get connectUrl(): string {
+    return connectUrl(this.#run)
+  }
+
+  async down(options: { keep?: boolean } = {}): Promise<void> {
+    const { context, state } = this.#run
+    for (const component of startOrder.toReversed()) {
+      // One server that does not stop in order must not keep the others alive: what is left of the run is killed below.
+      await this.stop(component).catch((error: unknown) => {
+        context.emit({ type: 'log', level: 'warning', component, message: `did not stop in order, is killed: ${describeError(error)}` })
+      })
+    }
+    await killRun(state.id)
+    if (!options.keep) await removeRunDirectory(this.directory, state.id)
+    process.off('exit', this.#atExit)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#owned) await this.down()
+  }
+
+  async #end(component: ComponentName, steps: Parameters<typeof endProcess>[1]): Promise<void> {
+    const server = serverProcess(this.directory, component)
+    if (server === undefined) return
+    // PostgreSQL's children notice the death of a killed postmaster by themselves; its lock file is taken over by the next start.
+    await endProcess(server, [...steps, { signal: 'SIGKILL', waitMs: 60_000 }])
+    forgetProcess(this.directory, component)
+  }
+
+  #alone(component: ComponentName, work: () => Promise<void>): Promise<void> {
+    const before = this.#queue.get(component) ?? Promise.resolve()
+    const result = before.then(work, work)
+    this.#queue.set(component, result)
+    return result
+  }
+}

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { DatapipeError } from '../../base/errors.ts'
+import { javaOptions, propertiesFile } from './java.ts'
+import { kafkaAnswers } from './kafka-answers.ts'
+import { jarsOf, programOf, type Run } from './run.ts'
+import { readLog } from './server-log.ts'
+import { startServer } from './server-process.ts'
+
+/** Starts the broker (KRaft, one node, broker and controller in one process); formats an empty data directory under a new cluster id first. */
+export async function startKafka(run: Run): Promise<void> {
+  const home = join(run.directory, 'kafka')
+  await mkdir(home, { recursive: true })
+  const properties = join(home, 'server.properties')
+  const { kafka, kafkaController } = run.state.ports
+  await writeFile(
+    properties,
+    propertiesFile({
+      'process.roles': 'broker,controller',
+      'node.id': 1,
+      'controller.quorum.voters': `1@127.0.0.1:${kafkaController}`,
+      listeners: `PLAINTEXT://127.0.0.1:${kafka},CONTROLLER://127.0.0.1:${kafkaController}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${kafka}`,
+      'controller.listener.names': 'CONTROLLER',
+      'inter.broker.listener.name': 'PLAINTEXT',
+      'log.dirs': dataDirectory(run),
+      'auto.create.topics.enable': false,
+      // One broker: internal topics cannot have the three replicas that they ask for by default.
+      'offsets.topic.replication.factor': 1,
+      'transaction.state.log.replication.factor': 1,
+      'transaction.state.log.min.isr': 1,
+      'share.coordinator.state.topic.replication.factor': 1,
+      'share.coordinator.state.topic.min.isr': 1,
+      'group.initial.rebalance.delay.ms': 0,
+    }),
+  )
+  const java = programOf(run, 'java')
+  const classPath = ['-cp', join(jarsOf(run), 'kafka', '*')]
+  if (!existsSync(join(dataDirectory(run), 'meta.properties'))) {
+    const format = [
+      ...javaOptions({ heapMiB: 128, quickStart: true }),
+      ...classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      newClusterId(),
+      '-c',
+      properties,
+    ]
+    await promisify(execFile)(java, format, { cwd: home, signal: run.context.signal }).catch((cause: unknown) => {
+      throw new DatapipeError('stack-failed', 'kafka could not format its data directory', { path: dataDirectory(run), cause })
+    })
+  }
+  await startServer(run, {
+    component: 'kafka',
+    program: java,
+    args: [...javaOptions({ heapMiB: 768, log: true }), ...classPath, 'kafka.Kafka', properties],
+    cwd: home,
+    timeoutMs: 120_000,
+    answers: async (from) => (await readLog(run.directory, 'kafka', from)).includes('Kafka Server started') && kafkaAnswers('127.0.0.1', kafka),
+  })
+}
+
+export async function destroyKafka(run: Run): Promise<void> {
+  await rm(dataDirectory(run), { recursive: true, force: true })
+}
+
+function dataDirectory(run: Run): string {
+  return join(run.directory, 'kafka', 'data')
+}
+
+/** 16 bytes in base64url, as `kafka-storage random-uuid` makes them: never with a leading dash, which would read as an option. */
+function newClusterId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
+}

@@ -1,0 +1,59 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { httpAnswers } from './http-answers.ts'
+import { javaOptions, propertiesFile } from './java.ts'
+import { jarsOf, programOf, type Run, readSecret } from './run.ts'
+import { startServer } from './server-process.ts'
+
+export const registryUser = 'admin'
+
+/**
+ * Starts Apicurio Registry with its data in Kafka (topic `kafkasql-journal`). It demands basic auth by itself: Quarkus's embedded users
+ * are part of the application as published, no Keycloak is needed (`quarkus.http.auth.basic`, honoured at run time by Apicurio's own
+ * authentication chain). A request without credentials is 401 with a JSON body, one with wrong credentials 401 with an empty body.
+ */
+export async function startRegistry(run: Run): Promise<void> {
+  const home = homeDirectory(run)
+  // The application reads config/application.properties of its working directory; the password stays off the command line.
+  await mkdir(join(home, 'config'), { recursive: true, mode: 0o700 })
+  const { registry, registryManagement, kafka } = run.state.ports
+  await writeFile(
+    join(home, 'config', 'application.properties'),
+    propertiesFile({
+      'quarkus.http.host': '127.0.0.1',
+      'quarkus.http.port': registry,
+      'quarkus.management.host': '127.0.0.1',
+      'quarkus.management.port': registryManagement,
+      'quarkus.http.auth.basic': true,
+      'quarkus.security.users.embedded.plain-text': true,
+      [`quarkus.security.users.embedded.users.${registryUser}`]: readSecret(run, 'registry'),
+      [`quarkus.security.users.embedded.roles.${registryUser}`]: 'sr-admin',
+      'apicurio.auth.role-based-authorization': true,
+      'apicurio.storage.kind': 'kafkasql',
+      'apicurio.kafkasql.bootstrap.servers': `127.0.0.1:${kafka}`,
+      'quarkus.http.access-log.enabled': false,
+    }),
+    { mode: 0o600 },
+  )
+  await startServer(run, {
+    component: 'registry',
+    program: programOf(run, 'java'),
+    args: [...javaOptions({ heapMiB: 384, quickStart: true }), '-jar', join(jarsOf(run), 'registry', 'quarkus-run.jar')],
+    cwd: home,
+    timeoutMs: 240_000,
+    answers: () => httpAnswers(`${registryUrl(run)}/apis/ccompat/v7/subjects`, { user: registryUser, password: readSecret(run, 'registry') }),
+  })
+}
+
+/** Its data are in Kafka; what is here is the working directory, written anew by the next start. */
+export async function destroyRegistry(run: Run): Promise<void> {
+  await rm(homeDirectory(run), { recursive: true, force: true })
+}
+
+export function registryUrl(run: Run): string {
+  return `http://127.0.0.1:${run.state.ports.registry}`
+}
+
+function homeDirectory(run: Run): string {
+  return join(run.directory, 'registry')
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { lstatSync, mkdirSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import { DatapipeError } from '../../base/errors.ts'
+import { type RunState, writeState } from './state.ts'
+
+/**
+ * `$TMPDIR/datapipe-<user>`: one `run-<id>` per stack, a directory or a link to the one that was asked for. The next run sweeps what
+ * killed ones left in it. Others may pass through it (PostgreSQL runs under another uid), but it must be ours alone to write.
+ */
+export function runsDirectory(): string {
+  const directory = join(tmpdir(), `datapipe-${userInfo().username}`)
+  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  const found = lstatSync(directory)
+  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o022) !== 0) {
+    throw new DatapipeError('stack-failed', 'the directory for runs is not a directory that only we can write', {
+      path: directory,
+      hint: 'remove it, or set TMPDIR',
+    })
+  }
+  return directory
+}
+
+export function newRunId(): string {
+  return randomBytes(5).toString('hex')
+}
+
+/** Makes the run's directory with its state file and its secrets in it: it appears at once, whole, under its name. Returns its path. */
+export async function createRunDirectory(state: RunState, wanted?: string): Promise<string> {
+  const entry = join(runsDirectory(), `run-${state.id}`)
+  const directory = wanted === undefined ? entry : resolve(wanted)
+  const parent = wanted === undefined ? runsDirectory() : resolve(directory, '..')
+  await mkdir(parent, { recursive: true })
+  const building = await mkdtemp(join(parent, '.new-'))
+  try {
+    await mkdir(join(building, 'secrets'), { mode: 0o700 })
+    for (const name of ['postgres', 'registry']) {
+      await writeFile(join(building, 'secrets', name), `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 })
+    }
+    await mkdir(join(building, 'bin'))
+    await writeState(building, state)
+    await chmod(building, 0o755)
+    if (wanted !== undefined) await symlink(directory, entry)
+    // Onto an empty directory this succeeds, onto one that holds anything it does not.
+    await rename(building, directory)
+  } catch (cause) {
+    await rm(building, { recursive: true, force: true })
+    if (wanted !== undefined) await rm(entry, { force: true })
+    throw new DatapipeError('stack-failed', 'the directory of the stack cannot be made; it must be new or empty', { path: directory, cause })
+  }
+  return directory
+}
+
+/** Removes the run's directory, and the entry by which the sweep finds it. */
+export async function removeRunDirectory(directory: string, id: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true })
+  await rm(join(runsDirectory(), `run-${id}`), { recursive: true, force: true })
+}

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { ComponentName } from '../../base/events.ts'
+import { postmaster } from './postgres-server.ts'
+import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
+import { recordedProcess, runVariable } from './server-process.ts'
+
+/** The server's main process as it runs now; undefined when it does not. */
+export function serverProcess(directory: string, component: ComponentName): ProcessIdentity | undefined {
+  return component === 'postgres' ? postmaster(directory) : recordedProcess(directory, component)
+}
+
+/** Every process that carries the run's id in its environment: also one whose pid was never written down. */
+export function processesOfRun(id: string): ProcessIdentity[] {
+  const found: ProcessIdentity[] = []
+  for (const pid of allPids()) {
+    if (pid === process.pid || !readIfThere(`/proc/${pid}/environ`).split('\0').includes(`${runVariable}=${id}`)) continue
+    const identity = identifyProcess(pid)
+    if (identity !== undefined) found.push(identity)
+  }
+  return found
+}
+
+/** A process and all that descend from it. */
+export function processTree(root: number): number[] {
+  const parents = new Map(allPids().map((pid) => [pid, Number(/^PPid:\s*(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1])]))
+  const tree = [root]
+  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid) tree.push(child)
+  return tree
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+}
+
+/** Empty when the process is gone or belongs to somebody else: neither is one of ours. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

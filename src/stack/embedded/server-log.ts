@@ -1,0 +1,34 @@
+import { open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ComponentName } from '../../base/events.ts'
+
+export function logFile(directory: string, component: ComponentName): string {
+  return join(directory, 'logs', `${component}.log`)
+}
+
+/** Bytes in the log now; 0 when there is none. A reader that starts here sees the next start only. */
+export async function logSize(directory: string, component: ComponentName): Promise<number> {
+  try {
+    return (await stat(logFile(directory, component))).size
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    throw error
+  }
+}
+
+/** The log's text from byte `from` on, at most its last 256 KiB. */
+export async function readLog(directory: string, component: ComponentName, from = 0): Promise<string> {
+  const size = await logSize(directory, component)
+  const start = Math.max(from, size - 256 * 1024)
+  if (size <= start) return ''
+  await using file = await open(logFile(directory, component))
+  const buffer = Buffer.alloc(size - start)
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, start)
+  return buffer.toString('utf8', 0, bytesRead)
+}
+
+/** The last lines of the log. */
+export async function lastLogLines(directory: string, component: ComponentName, lines = 20): Promise<string> {
+  const text = (await readLog(directory, component)).trimEnd()
+  return text.split('\n').slice(-lines).join('\n')
+}
