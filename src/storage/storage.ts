@@ -4,8 +4,10 @@
  * - `put` is atomic and durable: when it resolves, the object is whole and survives a power cut; until then it does not exist.
  *   It never overwrites: an existing path is `storage-failed` with path, and nothing changes. A failing or aborted source leaves nothing behind.
  * - `get` and `stat` of a missing path: `artifact-missing`.
- * - `list` gives every object under a prefix in byte order of the path, no matter how many.
+ * - `list` gives every object whose path starts with `prefix` (a plain string prefix) in byte order of the path, no matter how many;
+ *   unfinished writes are never among them.
  * - `remove` of a missing path is no error.
+ * - A chunk given to `put` must not be changed afterwards: it is written without a copy.
  * - Errors carry the path; a full disk says so (`storage-failed`, cause ENOSPC).
  */
 export interface Storage {
@@ -18,4 +20,6 @@ export interface Storage {
   exists(path: string): Promise<boolean>
   list(prefix: string): AsyncIterable<{ path: string; bytes: number }>
   remove(path: string): Promise<void>
+  /** Removes what killed writes left behind and returns how many; call it only while nobody else writes (under the repository lock). */
+  sweep(): Promise<number>
 }
