@@ -1,0 +1,255 @@
+import { type API, apiVersionsV3, Connection, type ConnectionOptions, metadataV11, metadataV12 } from '@platformatic/kafka'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KafkaConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError, describeError } from '../../base/errors.ts'
+import { answerIn, asDatapipeError, KafkaFailure, throwOnError, translate } from './failure.ts'
+
+export interface Broker {
+  nodeId: number
+  host: string
+  port: number
+}
+
+export interface TopicMetadata {
+  name: string
+  /** UUID; another one under the same name is another topic. */
+  topicId: string
+  internal: boolean
+  /** Ascending by partition number. */
+  partitions: { partition: number; leader: number; replicas: number[]; offline: number[] }[]
+}
+
+interface Link {
+  connection: Connection
+  /** API key → highest and lowest version the broker offers. */
+  offered: Map<number, { min: number; max: number }>
+}
+
+const clientId = 'datapipe'
+const patience = 60_000
+
+/**
+ * A connected Kafka cluster: routing to leaders and coordinators, version negotiation, retry by error code.
+ * Errors: `unreachable` and `unauthorized` name the address; `interrupted` when the context is stopped.
+ */
+export class KafkaClient implements AsyncDisposable {
+  readonly context: Context
+  readonly #config: KafkaConfig
+  readonly #options: ConnectionOptions
+  readonly #links = new Map<string, Promise<Link>>()
+  #brokers: Broker[] = []
+  #clusterId = ''
+  readonly #leaders = new Map<string, number>()
+
+  constructor(config: KafkaConfig, context: Context) {
+    this.#config = config
+    this.context = context
+    this.#options = {
+      connectTimeout: 10_000,
+      requestTimeout: 60_000,
+      maxInflights: 8,
+      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+      ...(config.tls === undefined ? {} : { tls: tlsOptions(config.tls) }),
+    }
+  }
+
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
+  get brokers(): readonly Broker[] {
+    return this.#brokers
+  }
+
+  /**
+   * Topics, all of them when `names` is left out; unknown names are left out of the answer. Also refreshes brokers and leaders.
+   * With `from`, that broker is asked and no other.
+   */
+  async topics(names?: string[], from?: Broker): Promise<TopicMetadata[]> {
+    const ask = (broker: Broker) =>
+      this.call(broker, 'main', [metadataV12.api, metadataV11.api], names?.map((name) => ({ name })) ?? null, false, false)
+    const answer = from === undefined ? await this.#anyBroker(ask) : await ask(from)
+    this.#brokers = answer.brokers.map(({ nodeId, host, port }) => ({ nodeId, host, port }))
+    this.#clusterId = answer.clusterId ?? ''
+    const topics: TopicMetadata[] = []
+    for (const topic of answer.topics) {
+      if (topic.errorCode === 3 || !topic.name) continue
+      if (topic.errorCode !== 5) throwOnError(topic.errorCode, `read the metadata of topic ${topic.name}`)
+      const partitions = topic.partitions
+        .map((p) => ({ partition: p.partitionIndex, leader: p.leaderId, replicas: p.replicaNodes, offline: p.offlineReplicas }))
+        .sort((a, b) => a.partition - b.partition)
+      for (const { partition, leader } of partitions) this.#leaders.set(`${topic.name}/${partition}`, leader)
+      topics.push({ name: topic.name, topicId: topic.topicId, internal: topic.isInternal, partitions })
+    }
+    return topics
+  }
+
+  /** The leader of a partition, from the last metadata; a retriable failure while there is none. */
+  async leaderOf(topic: string, partition: number): Promise<Broker> {
+    const key = `${topic}/${partition}`
+    if (!this.#leaders.has(key)) await this.topics([topic])
+    const leader = this.#leaders.get(key)
+    const broker = this.#brokers.find(({ nodeId }) => nodeId === leader)
+    if (broker === undefined) throw new KafkaFailure(`topic ${topic} partition ${partition} has no leader`, { kafkaCode: 5, retriable: true })
+    return broker
+  }
+
+  /** Forgets the leaders of topics: the next request asks for them again. */
+  forgetLeaders(...topics: string[]): void {
+    const stale = new Set(topics)
+    for (const key of this.#leaders.keys()) if (stale.has(key.slice(0, key.lastIndexOf('/')))) this.#leaders.delete(key)
+  }
+
+  /** Any broker that answers. */
+  async broker(): Promise<Broker> {
+    if (this.#brokers.length === 0) await this.topics([])
+    const first = this.#brokers[0]
+    if (first === undefined) throw new KafkaFailure('the cluster has no broker', { retriable: true })
+    return first
+  }
+
+  /**
+   * Sends one request; errors inside the answer are returned as data. `lane` separates connections: requests on one lane are answered
+   * in order. `versions`: the same request in several versions, best first.
+   */
+  async call<A extends unknown[], R>(broker: Omit<Broker, 'nodeId'>, lane: string, versions: API<A, R>[], ...args: A): Promise<R> {
+    const address = `${broker.host}:${broker.port}`
+    const key = `${address} ${lane}`
+    const link = await this.#link(broker, key)
+    const api = pickVersion(versions, link.offered, address)
+    try {
+      return await api.async(link.connection, ...args)
+    } catch (error) {
+      const answer = answerIn<R>(error)
+      if (answer !== undefined) return answer
+      throw translate(error, address)
+    }
+  }
+
+  /**
+   * Repeats `attempt` while it fails with a retriable KafkaFailure, for a minute at most; other failures become DatapipeErrors.
+   * `onRetry` runs before a repetition, to forget what was stale.
+   */
+  async retrying<T>(attempt: () => Promise<T>, options: { timeoutMs?: number; onRetry?: (failure: KafkaFailure) => void } = {}): Promise<T> {
+    const deadline = performance.now() + (options.timeoutMs ?? patience)
+    for (let round = 0; ; round++) {
+      if (this.context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while talking to Kafka')
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof KafkaFailure) || !error.retriable || performance.now() > deadline) throw asDatapipeError(error)
+        options.onRetry?.(error)
+        await sleep(Math.min(1000, 50 * 2 ** Math.min(round, 5)))
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const links = await Promise.allSettled(this.#links.values())
+    this.#links.clear()
+    await Promise.all(links.map((link) => (link.status === 'fulfilled' ? link.value.connection.close() : undefined)))
+  }
+
+  /** True when the broker offers this version of the API. */
+  async offers(broker: Omit<Broker, 'nodeId'>, api: { key: number; version: number }): Promise<boolean> {
+    const { offered } = await this.#link(broker, `${broker.host}:${broker.port} main`)
+    const range = offered.get(api.key)
+    return range !== undefined && range.min <= api.version && api.version <= range.max
+  }
+
+  /** The finalized feature levels of the cluster, e.g. `metadata.version: 29`: the nearest to a version number that the protocol tells. */
+  async features(): Promise<Record<string, string>> {
+    const answer = await this.call(await this.broker(), 'main', [apiVersionsV3.api], clientId, '1')
+    return Object.fromEntries((answer.finalizedFeatures ?? []).map(({ name, maxVersionLevel }) => [name, String(maxVersionLevel)]))
+  }
+
+  /** The live connection of a lane, made when there is none. */
+  async #link(broker: Omit<Broker, 'nodeId'>, key: string): Promise<Link> {
+    const existing = this.#links.get(key)
+    if (existing !== undefined) {
+      const link = await existing
+      if (link.connection.isConnected()) return link
+      if (this.#links.get(key) === existing) this.#links.delete(key)
+    }
+    const connecting = this.#links.get(key) ?? this.#connect(broker, key)
+    this.#links.set(key, connecting)
+    return connecting
+  }
+
+  async #connect(broker: Omit<Broker, 'nodeId'>, key: string): Promise<Link> {
+    const address = `${broker.host}:${broker.port}`
+    const connection = new Connection(clientId, this.#options)
+    // Without a listener an error event would end the process; the error itself reaches the caller by its request.
+    connection.on('error', () => {})
+    try {
+      await connection.connect(broker.host, broker.port)
+      const answer = await apiVersionsV3.api.async(connection, clientId, '1')
+      return {
+        connection,
+        offered: new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }])),
+      }
+    } catch (error) {
+      this.#links.delete(key)
+      await connection.close()
+      throw translate(error, address)
+    }
+  }
+
+  async #anyBroker<T>(ask: (broker: Broker) => Promise<T>): Promise<T> {
+    const bootstrap = this.#config.bootstrapServers.map((server) => {
+      const colon = server.lastIndexOf(':')
+      return { nodeId: -1, host: server.slice(0, colon), port: Number(server.slice(colon + 1)) }
+    })
+    const failures: unknown[] = []
+    for (const broker of [...this.#brokers, ...bootstrap]) {
+      try {
+        return await ask(broker)
+      } catch (error) {
+        if (!(error instanceof KafkaFailure)) throw error
+        failures.push(error)
+      }
+    }
+    throw new KafkaFailure(failures.map(describeError).join('; '), { retriable: true, cause: failures[0] })
+  }
+}
+
+/**
+ * Connects to the cluster. A server that is down is reported at once; retries begin only after the first answer.
+ * Throws `unreachable`, `unauthorized`, `not-supported` with the address.
+ */
+export async function connectKafka(config: KafkaConfig, context: Context): Promise<KafkaClient> {
+  const client = new KafkaClient(config, context)
+  try {
+    await client.topics([])
+    return client
+  } catch (error) {
+    await client[Symbol.asyncDispose]()
+    throw asDatapipeError(error)
+  }
+}
+
+function tlsOptions(tls: NonNullable<KafkaConfig['tls']>): NonNullable<ConnectionOptions['tls']> {
+  const { ca, cert, key, servername } = tls
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(servername === undefined ? {} : { servername }),
+  }
+}
+
+function pickVersion<A extends unknown[], R>(versions: API<A, R>[], offered: Link['offered'], address: string): API<A, R> {
+  for (const api of versions) {
+    const range = offered.get(api.key)
+    if (range !== undefined && range.min <= api.version && api.version <= range.max) return api
+  }
+  const key = versions[0]?.key ?? -1
+  const range = offered.get(key)
+  const wanted = versions.map(({ version }) => version).join(' or ')
+  throw new DatapipeError(
+    'not-supported',
+    `broker ${address} offers API ${key} in ${range === undefined ? 'no version' : `versions ${range.min} to ${range.max}`}; version ${wanted} is needed`,
+    { path: `kafka/${address}` },
+  )
+}

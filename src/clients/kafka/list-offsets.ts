@@ -1,0 +1,47 @@
+import { listOffsetsV6, listOffsetsV7 } from '@platformatic/kafka'
+import { throwOnError } from './failure.ts'
+import type { Broker, KafkaClient } from './kafka-client.ts'
+
+/** `earliest`: log start; `latest`: high watermark; `stable`: last stable offset (the end for read-committed readers). */
+export type OffsetKind = 'earliest' | 'latest' | 'stable'
+
+/** The offset of every given partition, keyed `partition`, asked at the leaders. Retries while leaders move. */
+export async function listOffsets(client: KafkaClient, wanted: Map<string, number[]>, kind: OffsetKind): Promise<Map<string, Map<number, bigint>>> {
+  return client.retrying(
+    async () => {
+      const byBroker = new Map<number, { broker: Broker; topics: Map<string, number[]> }>()
+      for (const [topic, partitions] of wanted) {
+        for (const partition of partitions) {
+          const broker = await client.leaderOf(topic, partition)
+          const entry = byBroker.get(broker.nodeId) ?? { broker, topics: new Map<string, number[]>() }
+          byBroker.set(broker.nodeId, entry)
+          entry.topics.set(topic, [...(entry.topics.get(topic) ?? []), partition])
+        }
+      }
+      const found = new Map<string, Map<number, bigint>>()
+      for (const { broker, topics } of byBroker.values()) {
+        const answer = await client.call(
+          broker,
+          'main',
+          [listOffsetsV7.api, listOffsetsV6.api],
+          -1,
+          kind === 'stable' ? 1 : 0,
+          [...topics].map(([name, partitions]) => ({
+            name,
+            partitions: partitions.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: kind === 'earliest' ? -2n : -1n })),
+          })),
+        )
+        for (const topic of answer.topics) {
+          const offsets = found.get(topic.name) ?? new Map<number, bigint>()
+          found.set(topic.name, offsets)
+          for (const { partitionIndex, errorCode, offset } of topic.partitions) {
+            throwOnError(errorCode, `read the ${kind} offset of topic ${topic.name} partition ${partitionIndex}`)
+            offsets.set(partitionIndex, offset)
+          }
+        }
+      }
+      return found
+    },
+    { onRetry: () => client.forgetLeaders(...wanted.keys()) },
+  )
+}

@@ -1,0 +1,102 @@
+import type { KafkaConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError, describeError } from '../../base/errors.ts'
+import type { Finding } from '../../base/finding.ts'
+import { type CommittedOffset, commitOffsets, fetchCommitted, listGroups } from '../../clients/kafka/group-admin.ts'
+import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import type { RestoreOutcome } from '../component.ts'
+import { matchesAny } from './match-names.ts'
+import { isMapped, mapOffset, type OffsetMap } from './offset-map.ts'
+import type { GroupSnapshot, KafkaPart } from './part.ts'
+
+/** The selected groups with every position that they have committed, ordered by id. */
+export async function readGroups(config: KafkaConfig, context: Context): Promise<GroupSnapshot[]> {
+  await using client = await connectKafka(config, context)
+  return readGroupsOf(client, config)
+}
+
+/** The same over an open connection. */
+export async function readGroupsOf(client: KafkaClient, config: KafkaConfig): Promise<GroupSnapshot[]> {
+  const { include, exclude } = config.groups
+  const listed = (await listGroups(client)).filter(({ groupId }) => matchesAny(groupId, include) && !matchesAny(groupId, exclude))
+  const groups: GroupSnapshot[] = []
+  for (const { groupId, type, protocolType, state } of listed) {
+    // Share groups keep acquisition states, not positions: the offsets API does not know them.
+    const offsets = type === 'share' ? [] : await fetchCommitted(client, groupId)
+    groups.push({ groupId, type, protocolType, state, offsets })
+  }
+  return groups
+}
+
+export interface RestoreGroupsOptions {
+  part: KafkaPart
+  offsetMap: OffsetMap
+  config: KafkaConfig
+  context: Context
+  /** Only these; every group of the backup when left out. */
+  groups?: string[]
+}
+
+/**
+ * Sets group positions to the next restored record at or after the one that the backup has, and reads them back. Positions in topics
+ * that were not restored are findings. Throws `group-not-applied` with every group that was not applied (a group must have no members).
+ */
+export async function restoreGroups(options: RestoreGroupsOptions): Promise<RestoreOutcome> {
+  const { part, offsetMap, config, context } = options
+  await using client = await connectKafka(config, context)
+  const findings: Finding[] = []
+  const failures: string[] = []
+  let applied = 0
+  let positions = 0
+  for (const group of part.groups) {
+    if (options.groups !== undefined && !options.groups.includes(group.groupId)) continue
+    if (group.type === 'share') {
+      findings.push(finding('group-kind-not-restored', group.groupId, 'a share group has no positions to set: it starts by its own reset policy'))
+    }
+    const offsets = group.offsets
+      .filter((offset) => isMapped(offsetMap, offset.topic, offset.partition))
+      .map((offset) => translate(offset, offsetMap))
+    const lost = [...new Set(group.offsets.filter((offset) => !isMapped(offsetMap, offset.topic, offset.partition)).map(({ topic }) => topic))]
+    for (const topic of lost) {
+      findings.push(
+        finding('group-topic-not-restored', `${group.groupId}/${topic}`, `the position in ${topic} was left out: that topic was not restored`),
+      )
+    }
+    if (offsets.length === 0) continue
+    try {
+      await commitOffsets(client, group.groupId, offsets)
+      const differing = await firstDifference(client, group.groupId, offsets)
+      if (differing === undefined) {
+        applied++
+        positions += offsets.length
+      } else {
+        failures.push(`${group.groupId}: ${differing}`)
+      }
+    } catch (error) {
+      if (error instanceof DatapipeError && error.code === 'interrupted') throw error
+      failures.push(`${group.groupId}: ${describeError(error)}`)
+    }
+  }
+  if (failures.length > 0) throw new DatapipeError('group-not-applied', `${failures.length} groups were not applied: ${failures.join('; ')}`)
+  return { component: 'kafka', counts: { groups: applied, positions }, bytes: 0, findings }
+}
+
+function translate(offset: CommittedOffset, map: OffsetMap): CommittedOffset {
+  return { ...offset, offset: mapOffset(map, offset.topic, offset.partition, offset.offset) }
+}
+
+async function firstDifference(client: KafkaClient, groupId: string, wanted: CommittedOffset[]): Promise<string | undefined> {
+  const stored = new Map((await fetchCommitted(client, groupId)).map((item) => [`${item.topic}/${item.partition}`, item]))
+  for (const { topic, partition, offset, metadata } of wanted) {
+    const found = stored.get(`${topic}/${partition}`)
+    if (found === undefined) return `${topic}/${partition} has no position after the commit`
+    if (found.offset !== offset) return `${topic}/${partition} is at ${found.offset} instead of ${offset}`
+    if (found.metadata !== metadata)
+      return `${topic}/${partition} has the metadata ${JSON.stringify(found.metadata)} instead of ${JSON.stringify(metadata)}`
+  }
+  return undefined
+}
+
+function finding(code: string, item: string, message: string): Finding {
+  return { severity: 'warning', code, component: 'kafka', item, message }
+}
