@@ -30,6 +30,8 @@ export async function startConnect(run: Run): Promise<void> {
       'status.storage.replication.factor': 1,
       'offset.flush.interval.ms': 1000,
       'plugin.path': `${join(jars, 'debezium')},${join(jars, 'converter')}`,
+      // Every plugin has a manifest (resolve-jars.ts sees to it): no scan of every class.
+      'plugin.discovery': 'service_load',
       // Connector configurations name secrets as ${file:PATH:KEY}, so that neither topics nor backups hold them.
       'config.providers': 'file',
       'config.providers.file.class': 'org.apache.kafka.common.config.provider.FileConfigProvider',

@@ -55,6 +55,10 @@ export async function resolveJars(options: { context: Context; maven: string | u
     try {
       await inPhase(context, 'download servers', async () => {
         await runMaven(maven, building, context)
+        for (const name of modules) {
+          if (!existsSync(join(building, name)))
+            throw new DatapipeError('tool-failed', `Maven brought nothing for ${name}`, { path: join(poms, name, 'pom.xml') })
+        }
         await writePluginManifests(java, building, context)
       })
       await writeFile(join(building, 'versions.json'), `${JSON.stringify(jars.versions, null, 2)}\n`)
