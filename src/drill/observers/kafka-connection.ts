@@ -99,6 +99,18 @@ export class KafkaConnection implements AsyncDisposable {
     return new KafkaConnection(cluster, encodeFetch)
   }
 
+  /** As `open` for one topic, or undefined while the cluster does not have it. */
+  static async openWhenThere(server: KafkaServer, topic: string): Promise<KafkaConnection | undefined> {
+    const admin = kafkaClient(server).admin()
+    await admin.connect()
+    try {
+      if (!(await admin.listTopics()).includes(topic)) return undefined
+    } finally {
+      await admin.disconnect()
+    }
+    return KafkaConnection.open(server, [topic])
+  }
+
   partitions(topic: string): number[] {
     return this.cluster
       .findTopicPartitionMetadata(topic)
