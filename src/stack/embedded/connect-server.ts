@@ -29,7 +29,7 @@ export async function startConnect(run: Run): Promise<void> {
       'offset.storage.replication.factor': 1,
       'status.storage.replication.factor': 1,
       'offset.flush.interval.ms': 1000,
-      'plugin.path': `${join(jars, 'debezium')},${join(jars, 'converter')}`,
+      'plugin.path': join(jars, 'plugins'),
       // Every plugin has a manifest (resolve-jars.ts sees to it): no scan of every class.
       'plugin.discovery': 'service_load',
       // Connector configurations name secrets as ${file:PATH:KEY}, so that neither topics nor backups hold them.

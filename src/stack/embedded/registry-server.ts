@@ -31,6 +31,8 @@ export async function startRegistry(run: Run): Promise<void> {
       'apicurio.auth.role-based-authorization': true,
       'apicurio.storage.kind': 'kafkasql',
       'apicurio.kafkasql.bootstrap.servers': `127.0.0.1:${kafka}`,
+      // At its start it polls until a poll of this length comes back empty, three times over: 5 s each by default.
+      'apicurio.kafkasql.consumer.poll.timeout': 1000,
       'quarkus.http.access-log.enabled': false,
     }),
     { mode: 0o600 },

@@ -16,7 +16,7 @@ const poms = fileURLToPath(new URL('../../../fixtures/stack', import.meta.url))
 const modules = ['kafka', 'debezium', 'converter', 'registry']
 
 export interface JarSet {
-  /** Holds `kafka/`, `debezium/`, `converter/`, `registry/`. */
+  /** Holds `kafka/` (the class path of broker and Connect), `plugins/` (Connect's plugin.path), `registry/`. */
   directory: string
   versions: Record<string, string>
 }
@@ -55,9 +55,9 @@ export async function resolveJars(options: { context: Context; maven: string | u
     try {
       await inPhase(context, 'download servers', async () => {
         await runMaven(maven, building, context)
-        for (const name of modules) {
+        for (const name of ['kafka', 'plugins/debezium', 'plugins/converter', 'registry']) {
           if (!existsSync(join(building, name)))
-            throw new DatapipeError('tool-failed', `Maven brought nothing for ${name}`, { path: join(poms, name, 'pom.xml') })
+            throw new DatapipeError('tool-failed', `Maven brought nothing for ${name}`, { path: join(poms, 'pom.xml') })
         }
         await writePluginManifests(java, building, context)
       })
@@ -101,8 +101,15 @@ async function runMaven(maven: string, into: string, context: Context): Promise<
  * has none: Kafka's own tool adds them.
  */
 async function writePluginManifests(java: string, directory: string, context: Context): Promise<void> {
-  const locations = ['debezium', 'converter'].flatMap((name) => ['--plugin-location', join(directory, name)])
-  const args = ['-Xmx256m', '-cp', join(directory, 'kafka', '*'), 'org.apache.kafka.tools.ConnectPluginPath', 'sync-manifests', ...locations]
+  const args = [
+    '-Xmx256m',
+    '-cp',
+    join(directory, 'kafka', '*'),
+    'org.apache.kafka.tools.ConnectPluginPath',
+    'sync-manifests',
+    '--plugin-path',
+    join(directory, 'plugins'),
+  ]
   await promisify(execFile)(java, args, { signal: context.signal, maxBuffer: 16 * 1024 * 1024 }).catch((cause: unknown) => {
     throw new DatapipeError('tool-failed', 'connect-plugin-path could not write the plugin manifests', { path: directory, cause })
   })
