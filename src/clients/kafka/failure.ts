@@ -9,6 +9,7 @@ export const kafkaErrors = {
   topicAlreadyExists: 36,
   invalidConfig: 40,
   unknownMemberId: 25,
+  outOfOrderSequenceNumber: 45,
   duplicateSequenceNumber: 46,
   nonEmptyGroup: 68,
   groupIdNotFound: 69,

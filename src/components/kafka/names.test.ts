@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { batchesPath, encodeTopic } from './artifact-path.ts'
+import { batchesFile, encodeTopic, partitionDirectory } from './artifact-path.ts'
 import { matchesAny } from './match-names.ts'
 
 test('in globs only * and ? are special', () => {
@@ -23,5 +23,6 @@ test.each(['.', '..', '...', '.hidden', 'a/b', 'заказы', 'with space', 'a%
 )
 
 test('artifact paths sort as their offsets do', () => {
-  expect(batchesPath('orders', 3, 42n)).toBe('topics/orders/3/00000000000000000042.batches')
+  expect(partitionDirectory('orders', 3) + batchesFile(42n)).toBe('topics/orders/3/00000000000000000042.batches')
+  expect(partitionDirectory('orders', 3, 2)).toBe('topics/orders/3.2/')
 })

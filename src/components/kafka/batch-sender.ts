@@ -1,0 +1,106 @@
+import { DatapipeError } from '../../base/errors.ts'
+import { kafkaErrors, KafkaFailure, throwOnError } from '../../clients/kafka/failure.ts'
+import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import { produceRaw } from '../../clients/kafka/produce-raw.ts'
+import { stampBatch } from '../../clients/kafka/record-batch.ts'
+
+interface Flight {
+  batch: Buffer
+  /** The offset that the broker must give the first record. */
+  expected: bigint
+  answer: Promise<number | KafkaFailure>
+}
+
+export interface BatchSender {
+  /** Sends a dense batch of `count` records; the bytes are patched in place. Waits while too much is under way. */
+  send(batch: Buffer, count: number): Promise<void>
+  /** Waits until every batch is acknowledged at its offset. */
+  flush(): Promise<void>
+}
+
+export interface BatchSenderOptions {
+  client: KafkaClient
+  /** Connection of this sender alone. */
+  lane: string
+  topic: string
+  partition: number
+  producer: { producerId: bigint; producerEpoch: number }
+  /** The partition's end before the first batch. */
+  startOffset: bigint
+}
+
+/** Brokers recognise repetitions of a producer's last five batches: no more may be under way. */
+const mostFlights = 4
+const mostBytes = 8 * 1024 * 1024
+
+/**
+ * An idempotent producer for one partition: each batch must get exactly the offset it is expected at. After a lost connection or a moved
+ * leader everything not acknowledged is sent again in order; the broker drops what it has already. Throws `restore-mismatch`,
+ * `unreachable`, `server-refused`.
+ */
+export function openBatchSender(options: BatchSenderOptions): BatchSender {
+  const { client, topic, partition, producer } = options
+  const flights: Flight[] = []
+  let nextOffset = options.startOffset
+  let sequence = 0
+  const path = `kafka/topics/${topic}/${partition}`
+
+  const attempt = async (flight: Flight): Promise<void> => {
+    const broker = await client.leaderOf(topic, partition)
+    const answer = await produceRaw(client, broker, options.lane, { topic, partition, batch: flight.batch })
+    // Known to the broker from an earlier attempt, but no longer its offset: the end offset read back later proves it.
+    if (answer.errorCode === kafkaErrors.duplicateSequenceNumber) return
+    throwOnError(answer.errorCode, `write to ${topic}/${partition}`, answer.errorMessage)
+    if (answer.baseOffset !== flight.expected) {
+      throw new DatapipeError(
+        'restore-mismatch',
+        `the broker put a batch at offset ${answer.baseOffset} instead of ${flight.expected}: somebody else writes`,
+        {
+          path,
+        },
+      )
+    }
+  }
+  const launch = (flight: Flight) =>
+    attempt(flight).then(
+      () => 0,
+      (error: unknown) => {
+        if (error instanceof KafkaFailure) return error
+        throw error
+      },
+    )
+  const settleFirst = async () => {
+    const first = flights[0]
+    if (first === undefined) return
+    const outcome = await first.answer
+    if (!(outcome instanceof KafkaFailure)) {
+      flights.shift()
+      return
+    }
+    // A batch that overtook the one before it is out of order: sent again in order, like those after a lost connection.
+    if (!outcome.retriable && outcome.kafkaCode !== kafkaErrors.outOfOrderSequenceNumber) throw outcome
+    await Promise.all(flights.map(({ answer }) => answer))
+    for (const flight of flights) await client.retrying(() => attempt(flight), { onRetry: () => client.forgetLeaders(topic) })
+    flights.length = 0
+  }
+  return {
+    async send(batch, count) {
+      while (flights.length >= mostFlights || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {
+        await client.retrying(settleFirst)
+      }
+      stampBatch(batch, { ...producer, baseSequence: sequence })
+      const flight: Flight = { batch, expected: nextOffset, answer: Promise.resolve(0) }
+      flight.answer = launch(flight)
+      // Its failure is met in settleFirst; until then it must not count as unhandled.
+      flight.answer.catch(() => {})
+      flights.push(flight)
+      sequence = (sequence + count) % 2 ** 31
+      nextOffset += BigInt(count)
+    },
+    async flush() {
+      while (flights.length > 0) await client.retrying(settleFirst)
+    },
+  }
+}
+
+const underWay = (flights: Flight[]) => flights.reduce((sum, { batch }) => sum + batch.length, 0)

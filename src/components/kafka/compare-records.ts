@@ -1,0 +1,171 @@
+import type { Finding } from '../../base/finding.ts'
+import type { KafkaRecord } from '../../clients/kafka/records.ts'
+
+export interface CompareOptions {
+  /** `topic/partition`, for the findings. */
+  item: string
+  /** Names of the sides, for the messages. */
+  sides: [string, string]
+  /** Offsets must be the same (one and the same topic); otherwise only the order counts. */
+  sameOffsets: boolean
+  /** Findings after which the comparison of this partition stops. */
+  limit: number
+  /** Positions of interest on either side; the number of committed records before each is counted on the way. */
+  positions: [bigint[], bigint[]]
+}
+
+export interface Comparison {
+  findings: Finding[]
+  records: bigint
+  /** Per side: position → how many committed records lie before it. Without those past a comparison that stopped early. */
+  ordinals: [Map<bigint, bigint>, Map<bigint, bigint>]
+}
+
+/** How far the sides are searched for where they agree again after a difference. */
+const lookAhead = 200
+
+/**
+ * Compares two record streams of one partition in order: key, value, headers (order and duplicates), timestamp. A record that only one side
+ * has is found as missing or extra, and the comparison goes on behind it. Memory: `lookAhead` records a side.
+ */
+export async function compareRecords(
+  a: AsyncGenerator<KafkaRecord[]>,
+  b: AsyncGenerator<KafkaRecord[]>,
+  options: CompareOptions,
+): Promise<Comparison> {
+  const left = window(a, options.positions[0])
+  const right = window(b, options.positions[1])
+  const findings: Finding[] = []
+  let records = 0n
+  while (findings.length < options.limit) {
+    await left.fill(1)
+    await right.fill(1)
+    const [one] = left.items
+    const [other] = right.items
+    if (one === undefined && other === undefined) break
+    if (one !== undefined && other !== undefined) {
+      records++
+      if (differenceOf(one, other, options.sameOffsets) === undefined) {
+        left.drop()
+        right.drop()
+        continue
+      }
+    }
+    await left.fill(lookAhead)
+    await right.fill(lookAhead)
+    findings.push(...explain(left, right, options))
+  }
+  if (findings.length < options.limit) {
+    left.end()
+    right.end()
+  }
+  return { findings: findings.slice(0, options.limit), records, ordinals: [left.ordinals, right.ordinals] }
+}
+
+function explain(left: Window, right: Window, options: CompareOptions): Finding[] {
+  const [one] = left.items
+  const [other] = right.items
+  const same = (x: KafkaRecord | undefined, y: KafkaRecord | undefined) =>
+    x !== undefined && y !== undefined && differenceOf(x, y, options.sameOffsets) === undefined
+  const skippedLeft = one === undefined ? -1 : left.items.findIndex((item) => same(item, other))
+  const skippedRight = other === undefined ? -1 : right.items.findIndex((item) => same(item, one))
+  const missing = () => only('record-missing', left, options, options.sides[0], options.sides[1])
+  const extra = () => only('record-extra', right, options, options.sides[1], options.sides[0])
+  if (one === undefined || (skippedRight > 0 && (skippedLeft < 0 || skippedRight <= skippedLeft))) return [extra()]
+  if (other === undefined || skippedLeft > 0) return [missing()]
+  const what = differenceOf(one, other, options.sameOffsets) ?? ''
+  left.drop()
+  right.drop()
+  const item = `${options.item}/${one.offset}`
+  return [harm('record-differs', item, `${what} (${options.sides[0]} offset ${one.offset}, ${options.sides[1]} offset ${other.offset})`)]
+}
+
+function only(code: string, side: Window, options: CompareOptions, has: string, lacks: string): Finding {
+  const record = side.items[0]
+  side.drop()
+  return harm(
+    code,
+    `${options.item}/${record?.offset}`,
+    `${has} has a record that ${lacks} lacks: ${record === undefined ? '' : describeRecord(record)}`,
+  )
+}
+
+/** What differs first between two records, with both values; undefined when nothing does. */
+export function differenceOf(a: KafkaRecord, b: KafkaRecord, sameOffsets: boolean): string | undefined {
+  if (sameOffsets && a.offset !== b.offset) return `offset ${a.offset} against ${b.offset}`
+  if (!sameBytes(a.key, b.key)) return `key ${show(a.key)} against ${show(b.key)}`
+  if (!sameBytes(a.value, b.value)) return `value ${show(a.value)} against ${show(b.value)} of key ${show(a.key)}`
+  if (a.timestamp !== b.timestamp) return `timestamp ${a.timestamp} against ${b.timestamp} of key ${show(a.key)}`
+  if (a.headers.length !== b.headers.length) return `headers ${showHeaders(a)} against ${showHeaders(b)} of key ${show(a.key)}`
+  const differing = a.headers.findIndex((header, index) => {
+    const other = b.headers[index]
+    return other === undefined || !header.key.equals(other.key) || !sameBytes(header.value, other.value)
+  })
+  return differing < 0 ? undefined : `headers ${showHeaders(a)} against ${showHeaders(b)} of key ${show(a.key)}`
+}
+
+function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b)
+}
+
+/** A record in one line: offset, key, value, timestamp. */
+export function describeRecord(record: KafkaRecord): string {
+  return `offset ${record.offset}, key ${show(record.key)}, value ${show(record.value)}, timestamp ${record.timestamp}`
+}
+
+function show(bytes: Buffer | null): string {
+  if (bytes === null) return 'null'
+  const text = bytes.toString('utf8')
+  const readable = Buffer.from(text, 'utf8').equals(bytes) && [...text].every((char) => char >= ' ' || char === '\n' || char === '\t')
+  const full = readable ? JSON.stringify(text) : `0x${bytes.toString('hex')}`
+  return full.length > 120 ? `${full.slice(0, 120)}… (${bytes.length} bytes)` : full
+}
+
+const showHeaders = (record: KafkaRecord) => `[${record.headers.map(({ key, value }) => `${show(key)}: ${show(value)}`).join(', ')}]`
+
+interface Window {
+  items: KafkaRecord[]
+  ordinals: Map<bigint, bigint>
+  fill(count: number): Promise<void>
+  drop(): void
+  /** The stream is at its end: positions not met yet lie behind every record. */
+  end(): void
+}
+
+function window(source: AsyncGenerator<KafkaRecord[]>, positions: bigint[]): Window {
+  const items: KafkaRecord[] = []
+  const waiting = [...new Set(positions)].sort((a, b) => (a < b ? -1 : 1))
+  const ordinals = new Map<bigint, bigint>()
+  let passed = 0n
+  let ended = false
+  let portion: Iterator<KafkaRecord> = [].values()
+  return {
+    items,
+    ordinals,
+    async fill(count) {
+      while (items.length < count && !ended) {
+        const next = portion.next()
+        if (!next.done) {
+          items.push(next.value)
+          continue
+        }
+        const more = await source.next()
+        if (more.done) ended = true
+        else portion = more.value.values()
+      }
+    },
+    drop() {
+      const record = items.shift()
+      if (record === undefined) return
+      while (waiting[0] !== undefined && waiting[0] <= record.offset) ordinals.set(waiting.shift() ?? 0n, passed)
+      passed++
+    },
+    end() {
+      for (const position of waiting.splice(0)) ordinals.set(position, passed)
+    },
+  }
+}
+
+function harm(code: string, item: string, message: string): Finding {
+  return { severity: 'harm', code, component: 'kafka', item, message }
+}

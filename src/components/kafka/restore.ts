@@ -1,0 +1,141 @@
+import type { KafkaConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import type { Finding } from '../../base/finding.ts'
+import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import { listOffsets } from '../../clients/kafka/list-offsets.ts'
+import { newProducerId } from '../../clients/kafka/produce-raw.ts'
+import { alterTopicConfig, createTopic } from '../../clients/kafka/topic-admin.ts'
+import type { ArtifactReader } from '../../repository/artifact.ts'
+import type { PlanStep, RestoreOutcome } from '../component.ts'
+import { applyOriginalConfigs } from './apply-configs.ts'
+import { inLanes } from './in-lanes.ts'
+import { configChanges, whileLoading } from './load-config.ts'
+import type { OffsetMap } from './offset-map.ts'
+import type { KafkaPart, TopicPart } from './part.ts'
+import { restorePartition } from './restore-partition.ts'
+import { lookAtTargets, type RestoreTarget } from './restore-targets.ts'
+import { retentionFindings } from './retention-findings.ts'
+
+export interface PlanRestoreOptions {
+  part: KafkaPart
+  config: KafkaConfig
+  /** Names of the topics to restore. */
+  topics: string[]
+  context: Context
+  /** For topics to be created, instead of their own: needed when the cluster has fewer brokers than they had replicas. */
+  replicationFactor?: number
+}
+
+/** What `restoreTopics` would do. Throws what it would refuse: `target-not-empty`, `not-supported`, `unreachable`… */
+export async function planRestoreTopics(options: PlanRestoreOptions): Promise<PlanStep[]> {
+  await using client = await connectKafka(options.config, options.context)
+  const targets = await lookAtTargets(client, options.part, options.topics, options.replicationFactor)
+  return targets.flatMap(({ topic, replicationFactor, existing }) => {
+    const configs = Object.entries(topic.configs).map(([name, value]) => `, ${name}=${value}`)
+    const shape = `${topic.partitions.length} partitions, replication factor ${replicationFactor}${configs.join('')}`
+    const records = topic.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
+    return [
+      step(
+        existing === undefined ? `create topic ${topic.name} (${shape})` : `take the empty topic ${topic.name} and set its configuration (${shape})`,
+      ),
+      step(`load ${records} records into ${topic.name} with retention, cleaning and timestamp limits held off, then put its configuration back`),
+    ]
+  })
+}
+
+function step(text: string): PlanStep {
+  return { component: 'kafka', text, destructive: false }
+}
+
+export interface RestoreTopicsOptions extends PlanRestoreOptions {
+  reader: ArtifactReader
+  /** Partitions written at the same time (default 4). */
+  lanes?: number
+}
+
+/**
+ * Creates the topics (or takes empty ones), loads their committed records, reads the ends back and puts the configurations back. The
+ * offset map says where every record went. Throws as `planRestoreTopics`, `artifact-damaged`, `restore-mismatch`.
+ */
+export async function restoreTopics(options: RestoreTopicsOptions): Promise<RestoreOutcome & { offsetMap: OffsetMap }> {
+  const { part, reader, config, context } = options
+  await using client = await connectKafka(config, context)
+  const targets = await lookAtTargets(client, part, options.topics, options.replicationFactor)
+  for (const target of targets) await prepare(client, target)
+  const topics = targets.map(({ topic }) => topic)
+  const starts = await readEnds(client, topics)
+  const producer = await newProducerId(client)
+  const offsetMap: OffsetMap = new Map()
+  const total = sum(topics.flatMap(({ partitions }) => partitions.flatMap((item) => item.artifacts.map(({ path }) => sizeOf(reader, path)))))
+  const written = new Map<string, bigint>()
+  let bytes = 0
+  const work = topics.flatMap((topic) => topic.partitions.map((partition) => ({ topic: topic.name, partition })))
+  await inLanes(work, options.lanes ?? 4, async ({ topic, partition }, lane) => {
+    const startOffset = starts.get(topic)?.get(partition.partition) ?? 0n
+    const result = await restorePartition({
+      client,
+      lane: `produce ${lane}`,
+      reader,
+      topic,
+      part: partition,
+      producer,
+      startOffset,
+      offsetMap,
+      onBytes: (size) => {
+        bytes += size
+        context.emit({ type: 'progress', task: 'kafka restore', done: bytes, total, unit: 'bytes' })
+      },
+    })
+    written.set(`${topic}/${partition.partition}`, startOffset + result.records)
+  })
+  await checkEnds(client, topics, written)
+  const findings: Finding[] = []
+  for (const topic of topics) {
+    findings.push(...(await applyOriginalConfigs(client, topic)))
+    findings.push(...(await retentionFindings(client, topic, context.now())))
+  }
+  const records = topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partition }) => (written.get(`${name}/${partition}`) ?? 0n) - (starts.get(name)?.get(partition) ?? 0n)),
+  )
+  const counts = { topics: topics.length, partitions: work.length, records: Number(records.reduce((all, count) => all + count, 0n)) }
+  return { component: 'kafka', counts, bytes, findings, offsetMap }
+}
+
+/** Creates the topic, or brings an empty one, into the state for loading. */
+async function prepare(client: KafkaClient, { topic, replicationFactor, existing }: RestoreTarget): Promise<void> {
+  const wanted = whileLoading(topic.configs)
+  if (existing !== undefined) {
+    const { set, remove } = configChanges(existing.configs, whileLoading({}))
+    await alterTopicConfig(client, topic.name, set, remove)
+    return
+  }
+  // Settings that the load does not depend on come with the originals afterwards, where one that this broker lacks can be left out.
+  const placed = Object.fromEntries(Object.entries(wanted).filter(([name]) => name in whileLoading({}) || name.startsWith('segment.')))
+  await createTopic(client, { name: topic.name, partitions: topic.partitions.length, replicationFactor, configs: placed })
+}
+
+/** The ends of all partitions; waits until the leaders of topics just created answer. */
+async function readEnds(client: KafkaClient, topics: TopicPart[]): Promise<Map<string, Map<number, bigint>>> {
+  const wanted = new Map(topics.map(({ name, partitions }) => [name, partitions.map(({ partition }) => partition)]))
+  return listOffsets(client, wanted, 'latest')
+}
+
+async function checkEnds(client: KafkaClient, topics: TopicPart[], written: Map<string, bigint>): Promise<void> {
+  const ends = await readEnds(client, topics)
+  for (const [key, expected] of written) {
+    const slash = key.lastIndexOf('/')
+    const end = ends.get(key.slice(0, slash))?.get(Number(key.slice(slash + 1)))
+    if (end !== expected) {
+      throw new DatapipeError('restore-mismatch', `${key} ends at offset ${end ?? 'none'} after the load instead of ${expected}`, {
+        path: `kafka/topics/${key}`,
+      })
+    }
+  }
+}
+
+function sizeOf(reader: ArtifactReader, path: string): number {
+  return reader.artifacts.find((artifact) => artifact.path === path)?.bytes ?? 0
+}
+
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
