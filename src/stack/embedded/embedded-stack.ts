@@ -2,7 +2,7 @@ import type { DatapipeConfig } from '../../base/config.ts'
 import { describeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
 import type { Stack } from '../stack.ts'
-import { connectUrl, destroyConnect, startConnect } from './connect-server.ts'
+import { destroyConnect, startConnect } from './connect-server.ts'
 import { addConnectorSecret, connectorSecretReference } from './connector-secrets.ts'
 import { destroyKafka, startKafka } from './kafka-server.ts'
 import { residentMemory } from './memory.ts'
@@ -10,10 +10,10 @@ import { archiveDirectory, destroyPostgres, initPostgres, postgresUser, startPos
 import { destroyRegistry, registryUrl, registryUser, startRegistry } from './registry-server.ts'
 import type { Run } from './run.ts'
 import { removeRunDirectory } from './run-directory.ts'
-import { serverProcess } from './run-processes.ts'
-import { lastLogLines } from './server-log.ts'
+import { identities, processTree, serverProcess } from './run-processes.ts'
+import { lastLogLines, logFile } from './server-log.ts'
 import { endProcess, forgetProcess } from './server-process.ts'
-import { stackConfig } from './stack-config.ts'
+import { stackConfig, stackConfigText } from './stack-config.ts'
 import { killNow, killRun } from './sweep.ts'
 
 const servers: Record<ComponentName, { start: (run: Run) => Promise<void>; destroy: (run: Run) => Promise<void>; stopSignal: NodeJS.Signals }> = {
@@ -53,6 +53,26 @@ export class EmbeddedStack implements Stack {
 
   config(repositoryUrl: string): DatapipeConfig {
     return stackConfig(this.#run, repositoryUrl)
+  }
+
+  /** The same as the text of a `datapipe.yaml`; secrets are references to files. */
+  configText(repositoryUrl: string): string {
+    return stackConfigText(this.#run, repositoryUrl)
+  }
+
+  get origin(): { createdAt: string; detached: boolean } {
+    return { createdAt: this.#run.state.createdAt, detached: this.#run.state.owner === null }
+  }
+
+  async status(): Promise<{ component: ComponentName; running: boolean; address: string; memory: number; logFile: string }[]> {
+    const memory = await this.memory()
+    return this.components.map((component) => ({
+      component,
+      running: memory[component] !== undefined,
+      address: `127.0.0.1:${this.#run.state.ports[component]}`,
+      memory: memory[component] ?? 0,
+      logFile: logFile(this.directory, component),
+    }))
   }
 
   start(component: ComponentName): Promise<void> {
@@ -135,10 +155,6 @@ export class EmbeddedStack implements Stack {
     return Object.fromEntries(both)
   }
 
-  get connectUrl(): string {
-    return connectUrl(this.#run)
-  }
-
   async down(options: { keep?: boolean } = {}): Promise<void> {
     const { context, state } = this.#run
     for (const component of startOrder.toReversed()) {
@@ -147,7 +163,7 @@ export class EmbeddedStack implements Stack {
         context.emit({ type: 'log', level: 'warning', component, message: `did not stop in order, is killed: ${describeError(error)}` })
       })
     }
-    await killRun(state.id)
+    await killRun(state.id, this.directory)
     if (!options.keep) await removeRunDirectory(this.directory, state.id)
     process.off('exit', this.#atExit)
   }
@@ -159,8 +175,10 @@ export class EmbeddedStack implements Stack {
   async #end(component: ComponentName, steps: Parameters<typeof endProcess>[1]): Promise<void> {
     const server = serverProcess(this.directory, component)
     if (server === undefined) return
-    // PostgreSQL's children notice the death of a killed postmaster by themselves; its lock file is taken over by the next start.
+    const tree = identities(processTree(server.pid))
     await endProcess(server, [...steps, { signal: 'SIGKILL', waitMs: 60_000 }])
+    // PostgreSQL's backends outlive a killed postmaster for a moment, and the next start refuses as long as one does.
+    for (const each of tree) await endProcess(each, [{ signal: 'SIGKILL', waitMs: 60_000 }])
     forgetProcess(this.directory, component)
   }
 

@@ -1,5 +1,5 @@
+import { realpath } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
 import { type Context, inPhase } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
@@ -79,6 +79,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     await startAll(stack, components, context)
   } catch (error) {
     await stack.down()
+    // A child that the signal ended reports that, not why.
+    if (context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while the stack was starting', { cause: error })
     throw error
   }
   return stack
@@ -93,7 +95,7 @@ export async function openEmbeddedStack(directory: string, context: Context): Pr
       hint: 'name the directory that `datapipe stack up` printed',
     })
   }
-  return new EmbeddedStack({ directory: resolve(directory), state, context }, false)
+  return new EmbeddedStack({ directory: await realpath(directory), state, context }, false)
 }
 
 async function startAll(stack: EmbeddedStack, components: ComponentName[], context: Context): Promise<void> {

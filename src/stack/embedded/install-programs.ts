@@ -35,7 +35,8 @@ export async function installPrograms(plan: InstallPlan, context: Context): Prom
 
 /** Only when postgresql-common is not configured yet: a machine that has it has decided for itself. */
 async function keepFromMakingCluster(context: Context): Promise<void> {
-  const script = 'f=/etc/postgresql-common/createcluster.conf; [ -e "$f" ] || { mkdir -p "${f%/*}" && echo "create_main_cluster = false" > "$f"; }'
+  const script =
+    'cd /etc && mkdir -p postgresql-common && cd postgresql-common && { [ -e createcluster.conf ] || echo "create_main_cluster = false" > createcluster.conf; }'
   await runAsRoot('sh', ['-c', script], context)
 }
 

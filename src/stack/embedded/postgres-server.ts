@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DatapipeError } from '../../base/errors.ts'
 import { archiveProgram } from './archive-program.ts'
+import type { Account } from './postgres-account.ts'
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
 import { programOf, type Run, readSecret } from './run.ts'
 import { startServer } from './server-process.ts'
@@ -25,6 +26,7 @@ export async function initPostgres(run: Run): Promise<void> {
   const data = postgresDataDirectory(run.directory)
   if (existsSync(data))
     throw new DatapipeError('stack-failed', 'the PostgreSQL data directory exists already', { path: data, hint: 'destroy it first' })
+  await assertReachable(home, run.state.programs.postgresUser)
   const passwordFile = join(home, 'initdb-password')
   await writeFile(passwordFile, `${readSecret(run, 'postgres')}\n`, { mode: 0o600 })
   const user = run.state.programs.postgresUser
@@ -44,6 +46,17 @@ export async function initPostgres(run: Run): Promise<void> {
   }
   await appendFile(join(data, 'postgresql.conf'), settings)
   await writeFile(join(data, 'pg_hba.conf'), hostRules)
+}
+
+async function assertReachable(directory: string, user: Account | undefined): Promise<void> {
+  if (user === undefined) return
+  await promisify(execFile)('test', ['-x', directory], { cwd: '/', uid: user.uid, gid: user.gid }).catch((cause: unknown) => {
+    throw new DatapipeError('stack-failed', `PostgreSQL runs as ${user.name} here, who may not enter the stack's directory`, {
+      path: directory,
+      hint: 'set TMPDIR, or name a directory that everyone may pass through',
+      cause,
+    })
+  })
 }
 
 const settings = `
@@ -132,8 +145,17 @@ export function postmaster(directory: string): ProcessIdentity | undefined {
   const pid = Number(text.split('\n', 1)[0])
   if (!Number.isInteger(pid) || pid <= 0) return undefined
   const identity = identifyProcess(pid)
-  if (identity === undefined) return undefined
-  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('postgres') ? identity : undefined
+  return identity !== undefined && workingDirectory(pid) === realpathSync(postgresDataDirectory(directory)) ? identity : undefined
+}
+
+/** A postmaster works in its data directory; any other process that has come by its pid does not. */
+function workingDirectory(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    // It ended in this moment, or belongs to somebody else.
+    return undefined
+  }
 }
 
 export async function destroyPostgres(run: Run): Promise<void> {

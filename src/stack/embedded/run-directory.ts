@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { lstatSync, mkdirSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatapipeError } from '../../base/errors.ts'
@@ -50,11 +50,12 @@ export async function createRunDirectory(state: RunState, wanted?: string): Prom
     if (wanted !== undefined) await rm(entry, { force: true })
     throw new DatapipeError('stack-failed', 'the directory of the stack cannot be made; it must be new or empty', { path: directory, cause })
   }
-  return directory
+  return realpath(directory)
 }
 
 /** Removes the run's directory, and the entry by which the sweep finds it. */
 export async function removeRunDirectory(directory: string, id: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true })
+  // An entry that is a link would be removed in place of what it points to.
+  await rm(await realpath(directory), { recursive: true, force: true })
   await rm(join(runsDirectory(), `run-${id}`), { recursive: true, force: true })
 }

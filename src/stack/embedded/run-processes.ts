@@ -9,15 +9,21 @@ export function serverProcess(directory: string, component: ComponentName): Proc
   return component === 'postgres' ? postmaster(directory) : recordedProcess(directory, component)
 }
 
-/** Every process that carries the run's id in its environment: also one whose pid was never written down. */
-export function processesOfRun(id: string): ProcessIdentity[] {
-  const found: ProcessIdentity[] = []
-  for (const pid of allPids()) {
-    if (pid === process.pid || !readIfThere(`/proc/${pid}/environ`).split('\0').includes(`${runVariable}=${id}`)) continue
-    const identity = identifyProcess(pid)
-    if (identity !== undefined) found.push(identity)
-  }
-  return found
+/**
+ * Every process of a run: those that carry its id in their environment, also when their pid was never written down, and the
+ * PostgreSQL that holds its data directory, also when a restore started it.
+ */
+export function processesOfRun(id: string, directory: string): ProcessIdentity[] {
+  const marked = allPids().filter((pid) => readIfThere(`/proc/${pid}/environ`).split('\0').includes(`${runVariable}=${id}`))
+  const database = postmaster(directory)
+  const pids = new Set([...marked, ...(database === undefined ? [] : processTree(database.pid))])
+  pids.delete(process.pid)
+  return identities([...pids])
+}
+
+/** The processes that still live. */
+export function identities(pids: number[]): ProcessIdentity[] {
+  return pids.map(identifyProcess).filter((identity) => identity !== undefined)
 }
 
 /** A process and all that descend from it. */

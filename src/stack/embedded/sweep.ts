@@ -23,12 +23,12 @@ export async function sweep(context: Context): Promise<string[]> {
     const state = await readState(path)
     if (state === undefined) {
       // A link to a directory that is gone, or a removal that was interrupted after the state file went: nothing runs there.
-      await killRun(name.slice('run-'.length))
+      await killRun(name.slice('run-'.length), path)
       await removeWhenOld(path)
       continue
     }
     if (state.owner === null || state.host !== hostname() || isAlive(state.owner)) continue
-    await killRun(state.id)
+    await killRun(state.id, path)
     await removeRunDirectory(path, state.id)
     context.emit({ type: 'log', level: 'info', message: `swept the stack that a killed run left behind (${path})` })
     swept.push(state.id)
@@ -36,11 +36,11 @@ export async function sweep(context: Context): Promise<string[]> {
   return swept
 }
 
-/** Kills whatever carries the run's id, again until nothing does: a server may just be starting another process. */
-export async function killRun(id: string): Promise<void> {
+/** Kills every process of the run, again until there is none: a server may just be starting another one. */
+export async function killRun(id: string, directory: string): Promise<void> {
   await waitUntil(
     () => {
-      const processes = processesOfRun(id)
+      const processes = processesOfRun(id, directory)
       for (const each of processes) signalProcess(each, 'SIGKILL')
       return processes.length === 0
     },
@@ -50,7 +50,7 @@ export async function killRun(id: string): Promise<void> {
 
 /** The last resort when the owner exits without tearing down (an error that nobody caught): no waiting is possible any more. */
 export function killNow(id: string, directory: string): void {
-  for (const each of processesOfRun(id)) signalProcess(each, 'SIGKILL')
+  for (const each of processesOfRun(id, directory)) signalProcess(each, 'SIGKILL')
   rmSync(directory, { recursive: true, force: true })
 }
 
