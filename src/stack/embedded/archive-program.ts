@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { copyFile, link, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,8 +18,7 @@ export function archiveProgram(directory: string): { node: string; script: strin
  */
 export async function prepareArchiveProgram(run: Run): Promise<void> {
   const { node, script } = archiveProgram(run.directory)
-  if (existsSync(program)) await copyFile(program, script)
-  else run.context.emit({ type: 'log', level: 'warning', component: 'postgres', message: 'archiving will fail: the archive program is not there' })
+  await copyFile(program, script)
   const account = run.state.programs.postgresUser
   if (account === undefined || (await canRun(process.execPath, account))) {
     await symlink(process.execPath, node)
