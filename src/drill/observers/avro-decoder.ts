@@ -22,12 +22,18 @@ const bigintLong = avsc.types.LongType.__with({
   compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
 })
 
-/** Decodes Confluent-framed bytes with an independent client; longs are bigint.  */
+/** Puts it in for every long. By a hook, not by avsc's `registry` option: that object collects named types, so a second version of a reference would clash. */
+function readLongsAsBigint(schema: unknown): unknown {
+  const type = typeof schema === 'object' && schema !== null && 'type' in schema ? schema.type : schema
+  return type === 'long' ? bigintLong : undefined
+}
+
+/** Decodes Confluent-framed bytes with an independent client; longs are bigint. */
 export async function openDecoder(server: HttpServer, signal?: AbortSignal): Promise<SchemaRegistry> {
   const { url, username, password } = await compatibleRegistry(server, signal)
   return new SchemaRegistry(
     { host: url, ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }), retry: { retries: 3 } },
-    { [SchemaType.AVRO]: { registry: { long: bigintLong } } } as never,
+    { [SchemaType.AVRO]: { typeHook: readLongsAsBigint } } as never,
   )
 }
 

@@ -53,6 +53,7 @@ interface InnerCluster {
   addMultipleTargetTopics(topics: string[]): Promise<void>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   findBroker(options: { nodeId: number }): Promise<{ connectionPool: { send(request: unknown): Promise<unknown> } }>
+  findGroupCoordinator(options: { groupId: string }): Promise<{ offsetCommit(request: unknown): Promise<unknown> }>
   fetchTopicsOffset(
     topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
   ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>
@@ -149,6 +150,17 @@ export class KafkaConnection implements AsyncDisposable {
     if (answer.errorCode !== 0)
       throw new DatapipeError('server-refused', `fetch answered error code ${answer.errorCode}`, { path: `${topic}/${partition}/${offset}` })
     return answer
+  }
+
+  /** Sets positions of a group without members. kafkajs's own `setOffsets` joins the group for it, five seconds each time, and sends no metadata. */
+  async commit(groupId: string, topic: string, partitions: { partition: number; offset: string }[], metadata: string): Promise<void> {
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId })
+    await coordinator.offsetCommit({
+      groupId,
+      groupGenerationId: -1,
+      memberId: '',
+      topics: [{ topic, partitions: partitions.map((one) => ({ ...one, metadata })) }],
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

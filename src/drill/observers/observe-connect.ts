@@ -23,7 +23,11 @@ export async function observeConnect(connect: HttpServer, signal: AbortSignal): 
       name,
       type: status.type,
       state: status.connector.state,
-      tasks: status.tasks.map(({ id, state, trace }) => ({ id, state, ...(trace === undefined ? {} : { trace: trace.split('\n').slice(0, 6).join('\n') }) })),
+      tasks: status.tasks.map(({ id, state, trace }) => ({
+        id,
+        state,
+        ...(trace === undefined ? {} : { trace: trace.split('\n').slice(0, 6).join('\n') }),
+      })),
       config,
       offsets: Object.fromEntries(offsets.map((one) => [stringifyJson(one.partition), stringifyJson(one.offset)])),
     })

@@ -5,7 +5,8 @@ import { KafkaConnection, type KafkaServer } from './kafka-connection.ts'
 import type { ObservedEvent } from './observation.ts'
 import { readPartition } from './read-topic.ts'
 
-const fields = z.record(z.string(), z.unknown())
+/** The decoder gives instances of generated classes; zod wants plain objects. */
+const fields = z.preprocess((value) => (typeof value === 'object' && value !== null ? { ...value } : value), z.record(z.string(), z.unknown()))
 const envelopeSchema = z.object({
   op: z.enum(['c', 'u', 'd', 'r', 't', 'm']),
   after: fields.nullable(),

@@ -38,9 +38,35 @@ export async function observeRegistry(server: HttpServer, signal: AbortSignal): 
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
     const live = new Set(await numbers(path))
     for (const number of new Set([...(await numbers(`${path}?deleted=true`)), ...live])) {
-      const { id, version, schema, schemaType, references } = versionSchema.parse((await get(`${path}/${number}?deleted=true`)).body)
+      const answer = await get(`${path}/${number}?deleted=true`, [404])
+      const { id, version, schema, schemaType, references } =
+        answer.status === 404 ? await deletedInApicurio(server, subject, number, signal) : versionSchema.parse(answer.body)
       schemas.push({ subject, version, id, schemaType, schema, references, deleted: !live.has(number) })
     }
   }
   return { schemas, compatibility, modes }
+}
+
+/** Apicurio lists a soft-deleted subject's versions but answers 404 for each; its own API still gives them. The wire id is its contentId. */
+async function deletedInApicurio(
+  server: HttpServer,
+  subject: string,
+  version: number,
+  signal: AbortSignal,
+): Promise<Omit<ObservedSchema, 'subject' | 'deleted'>> {
+  const own = { ...server, url: server.url.replace(/\/apis\/ccompat\/v\d+\/?$/, '').replace(/\/+$/, '') }
+  const path = `/apis/registry/v3/groups/default/artifacts/${encodeURIComponent(subject)}/versions/${version}`
+  const meta = z.object({ contentId: z.number().int(), artifactType: z.string() }).parse((await httpJson(own, path, { signal })).body)
+  const content = await httpJson(own, `/apis/registry/v3/ids/contentIds/${meta.contentId}`, { signal })
+  const references = await httpJson(own, `/apis/registry/v3/ids/contentIds/${meta.contentId}/references`, { signal })
+  return {
+    id: meta.contentId,
+    version,
+    schema: content.text,
+    schemaType: meta.artifactType,
+    references: z
+      .array(z.object({ name: z.string(), artifactId: z.string(), version: z.coerce.number().int() }))
+      .parse(references.body)
+      .map((one) => ({ name: one.name, subject: one.artifactId, version: one.version })),
+  }
 }

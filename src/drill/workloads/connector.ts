@@ -11,10 +11,8 @@ export const topicPrefix = 'shopdb'
 export const slotName = 'datapipe_shop'
 
 export interface ConnectorOptions {
-  /** Host, port, database and user are taken from it; the password never is. */
-  postgresUrl: string
-  /** A config provider's reference, e.g. `${file:/run/secrets.properties:pg.password}`. */
-  passwordReference: string
+  /** `database.*`: where the database is; the password as a config provider's reference, never itself. The stack's `databaseConfig()`. */
+  databaseConfig: Record<string, string>
   /** The stack's Avro converter settings. */
   converterConfig: Record<string, string>
   /** Tables beside the fixture's, as `schema.table` without quotes. */
@@ -25,14 +23,9 @@ export interface ConnectorOptions {
 export async function connectorConfig(options: ConnectorOptions): Promise<Record<string, string>> {
   const template = await readFile(new URL('../../../fixtures/connectors/debezium-postgres.json', import.meta.url), 'utf8')
   const fixed = z.record(z.string(), z.string()).parse(JSON.parse(template))
-  const url = new URL(options.postgresUrl)
   return {
     ...fixed,
-    'database.hostname': url.hostname,
-    'database.port': url.port || '5432',
-    'database.user': decodeURIComponent(url.username),
-    'database.password': options.passwordReference,
-    'database.dbname': decodeURIComponent(url.pathname.slice(1)),
+    ...options.databaseConfig,
     'topic.prefix': topicPrefix,
     'slot.name': slotName,
     'publication.name': publication,

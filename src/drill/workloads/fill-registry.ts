@@ -52,3 +52,17 @@ export async function fillRegistry(server: HttpServer, signal: AbortSignal): Pro
   for (const subject of plan.deletedSubjects) await send('DELETE', `/subjects/${encodeURIComponent(subject)}`)
   return { ids }
 }
+
+/** The ids that parcels are written with. Throws `server-refused` when `fillRegistry` has not run. */
+export async function parcelSchemas(server: HttpServer, signal: AbortSignal): Promise<{ key: number; first: number; second: number }> {
+  const registry = await compatibleRegistry(server, signal)
+  const idOf = async (subject: string, version: number) => {
+    const answer = await httpJson(registry, `/subjects/${encodeURIComponent(subject)}/versions/${version}`, { signal })
+    return z.object({ id: z.number().int() }).parse(answer.body).id
+  }
+  return {
+    key: await idOf('drill.parcels-key', 1),
+    first: await idOf('drill.parcels-value', 1),
+    second: await idOf('drill.parcels-value', 2),
+  }
+}

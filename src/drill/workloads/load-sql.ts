@@ -96,7 +96,8 @@ async function runPsql(options: LoadSqlOptions, file: string): Promise<void> {
   })
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT') reject(new DatapipeError('tool-missing', 'psql is not installed', { path: psql, hint: 'apt-get install postgresql-client', cause }))
+      if (cause.code === 'ENOENT')
+        reject(new DatapipeError('tool-missing', 'psql is not installed', { path: psql, hint: 'apt-get install postgresql-client', cause }))
       else reject(new DatapipeError(options.signal.aborted ? 'interrupted' : 'tool-failed', 'psql could not be run', { path: file, cause }))
     })
     child.once('close', resolve)
