@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { objectPathProblem } from '../storage/object-path.ts'
 
-/** One stored file of a component. `path` is relative to the repository root. */
+/** One stored file of a component. `path` is relative to the repository root and can never lead out of it. */
 export const artifactSchema = z.strictObject({
-  path: z.string(),
+  path: z.string().refine((path) => objectPathProblem(path) === undefined, 'is not a path inside the repository'),
   component: z.enum(['postgres', 'kafka', 'registry', 'connect']),
   bytes: z.number().int().nonnegative(),
   /** SHA-256 of the stored bytes, lower-case hex; verified on every read. */

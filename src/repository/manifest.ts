@@ -37,6 +37,8 @@ export type RecoveryPoint = z.infer<typeof recoveryPointSchema>
 export const manifestSchema = z.strictObject({
   format: z.literal(manifestFormat),
   id: z.string(),
+  /** What `backup --label` said. */
+  label: z.string().optional(),
   createdBy: z.string(),
   startedAt: z.string(),
   finishedAt: z.string(),

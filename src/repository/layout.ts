@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import type { ComponentName } from '../base/events.ts'
+
+/** Where everything in a repository lies; docs/format.md says what it holds. Paths are those of `Storage`. */
+export const markerPath = 'datapipe.json'
+export const lockPath = 'lock.json'
+export const backupsPrefix = 'backups/'
+/** Files that several backups share: WAL. */
+export const sharedPrefix = 'wal/'
+
+export const componentNames = ['postgres', 'kafka', 'registry', 'connect'] as const satisfies readonly ComponentName[]
+
+export function backupPrefix(id: string): string {
+  return `${backupsPrefix}${id}/`
+}
+
+export function manifestPath(id: string): string {
+  return `${backupPrefix(id)}manifest.json`
+}
+
+/** The manifest's own checksum, in the form `sha256sum -c` reads. */
+export function manifestSumPath(id: string): string {
+  return `${manifestPath(id)}.sha256`
+}
+
+export function componentPrefix(id: string, component: ComponentName): string {
+  return `${backupPrefix(id)}${component}/`
+}
+
+/** Remembered work of an unfinished backup, removed once the manifest is there. */
+export function notesPrefix(id: string): string {
+  return `${backupPrefix(id)}notes/`
+}
+
+const idPattern = /^\d{8}T\d{6}Z-[0-9a-f]{4}$/
+
+export function isBackupId(text: string): boolean {
+  return idPattern.test(text)
+}
+
+/** `YYYYMMDDTHHMMSSZ-xxxx`: UTC start time and four random hex digits, so that ids sort by time and two never meet. */
+export function newBackupId(now: Date): string {
+  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  return `${time}-${randomBytes(2).toString('hex')}`
+}
+
+/** The start time that an id carries. */
+export function backupStart(id: string): Date {
+  const [year, month, day, hour, minute, second] = [0, 4, 6, 9, 11, 13].map((at, index) => Number(id.slice(at, at + (index === 0 ? 4 : 2))))
+  return new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second))
+}

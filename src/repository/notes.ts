@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { DatapipeError } from '../base/errors.ts'
+import { stringifyJson } from '../base/lossless-json.ts'
+import type { Storage } from '../storage/storage.ts'
+import { artifactSchema } from './artifact.ts'
+import { notesPrefix } from './layout.ts'
+import { parseStored, readBytes } from './read-json.ts'
+
+const noteSchema = z.strictObject({
+  component: artifactSchema.shape.component,
+  key: z.string(),
+  note: z.unknown(),
+  artifacts: z.array(artifactSchema),
+})
+export type Note = z.infer<typeof noteSchema>
+
+/** Remembered work as `notes/NNNNNN.json`. */
+export async function writeNote(storage: Storage, id: string, number: number, note: Note): Promise<void> {
+  await storage.put(`${notesPrefix(id)}${String(number).padStart(6, '0')}.json`, [Buffer.from(`${stringifyJson(note)}\n`)])
+}
+
+/**
+ * The notes of an unfinished backup whose artifacts are all there in their size, in order. A note that does not hold any more
+ * (an artifact is missing or short, or the note itself is damaged) is removed: its work is done again.
+ */
+export async function takeNotes(storage: Storage, id: string): Promise<{ notes: Note[]; nextNumber: number }> {
+  const notes: Note[] = []
+  let last = 0
+  for (const path of await pathsUnder(storage, notesPrefix(id))) {
+    last = Math.max(last, Number(/(\d+)\.json$/.exec(path)?.[1] ?? 0))
+    const note = await readNote(storage, path)
+    if (note !== undefined && (await allThere(storage, note))) notes.push(note)
+    else await storage.remove(path)
+  }
+  return { notes, nextNumber: last + 1 }
+}
+
+async function readNote(storage: Storage, path: string): Promise<Note | undefined> {
+  try {
+    return parseStored(noteSchema, (await readBytes(storage, path)).toString('utf8'), path)
+  } catch (error) {
+    if (error instanceof DatapipeError && error.code === 'artifact-damaged') return undefined
+    throw error
+  }
+}
+
+async function allThere(storage: Storage, note: Note): Promise<boolean> {
+  for (const { path, bytes } of note.artifacts) {
+    if (!(await storage.exists(path)) || (await storage.stat(path)).bytes !== bytes) return false
+  }
+  return true
+}
+
+export async function pathsUnder(storage: Storage, prefix: string): Promise<string[]> {
+  const paths: string[] = []
+  for await (const { path } of storage.list(prefix)) paths.push(path)
+  return paths
+}

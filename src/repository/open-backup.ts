@@ -1,0 +1,54 @@
+import { type Context, silentContext } from '../base/context.ts'
+import { DatapipeError } from '../base/errors.ts'
+import type { ComponentName } from '../base/events.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { ArtifactReader } from './artifact.ts'
+import { createArtifactReader } from './artifact-reader.ts'
+import type { Manifest } from './manifest.ts'
+import { checkRepository } from './marker.ts'
+import { readManifest } from './read-manifest.ts'
+import { listIds } from './unfinished.ts'
+
+export interface Backup {
+  readonly id: string
+  readonly manifest: Manifest
+  /** Reads this component's artifacts; every byte is verified. */
+  component(name: ComponentName): ArtifactReader
+}
+
+/**
+ * Opens a finished backup by `latest`, its id, or a beginning of it that fits no other.
+ * Throws `backup-not-found`, `artifact-damaged` (the manifest), `format-too-new`.
+ */
+export async function openBackup(storage: Storage, reference: string, context: Context = silentContext()): Promise<Backup> {
+  await checkRepository(storage)
+  const id = chooseId(await listIds(storage), reference)
+  const manifest = await readManifest(storage, id)
+  return {
+    id,
+    manifest,
+    component: (name) => {
+      const artifacts = manifest.artifacts.filter(({ component }) => component === name)
+      return createArtifactReader(storage, artifacts, context)
+    },
+  }
+}
+
+function chooseId(ids: { id: string; finished: boolean }[], reference: string): string {
+  const finished = ids.filter((entry) => entry.finished).map(({ id }) => id)
+  if (reference === 'latest') {
+    const newest = finished.at(-1)
+    if (newest === undefined)
+      throw new DatapipeError('backup-not-found', 'the repository holds no finished backup yet', { hint: 'run `datapipe backup`' })
+    return newest
+  }
+  const fitting = reference === '' ? [] : finished.filter((id) => id.startsWith(reference))
+  const [first, second] = fitting
+  if (first !== undefined && second === undefined) return first
+  if (second !== undefined)
+    throw new DatapipeError('backup-not-found', `${reference} fits ${fitting.length} backups: ${fitting.slice(0, 5).join(', ')}`)
+  const unfinished = ids.find(({ id }) => reference !== '' && id.startsWith(reference))
+  if (unfinished !== undefined)
+    throw new DatapipeError('backup-not-found', `backup ${unfinished.id} never finished: it has no manifest`, { path: unfinished.id })
+  throw new DatapipeError('backup-not-found', `no such backup: ${reference || '(empty)'}`)
+}
