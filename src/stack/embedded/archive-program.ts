@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { copyFile, link, symlink } from 'node:fs/promises'
+import { chmod, copyFile, link, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -18,14 +18,23 @@ export function archiveProgram(directory: string): { node: string; script: strin
  */
 export async function prepareArchiveProgram(run: Run): Promise<void> {
   const { node, script } = archiveProgram(run.directory)
+  // Modes are set by name: a strict umask must not keep the server out.
   await copyFile(program, script)
+  await chmod(script, 0o644)
   const account = run.state.programs.postgresUser
   if (account === undefined || (await canRun(process.execPath, account))) {
     await symlink(process.execPath, node)
     return
   }
   // A hard link costs nothing, but works only on one file system, and only when the file itself is open to others.
-  await link(process.execPath, node).catch(() => copyFile(process.execPath, node))
+  const linked = await link(process.execPath, node).then(
+    () => canRun(node, account),
+    () => false,
+  )
+  if (linked) return
+  await rm(node, { force: true })
+  await copyFile(process.execPath, node)
+  await chmod(node, 0o755)
 }
 
 async function canRun(path: string, account: { uid: number; gid: number }): Promise<boolean> {

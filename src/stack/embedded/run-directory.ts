@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -12,7 +12,7 @@ import { type RunState, writeState } from './state.ts'
  */
 export function runsDirectory(): string {
   const directory = join(tmpdir(), `datapipe-${userInfo().username}`)
-  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined) chmodSync(directory, 0o755)
   const found = lstatSync(directory)
   if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o022) !== 0) {
     throw new DatapipeError('stack-failed', 'the directory for runs is not a directory that only we can write', {
@@ -41,7 +41,7 @@ export async function createRunDirectory(state: RunState, wanted?: string): Prom
     }
     await mkdir(join(building, 'bin'))
     await writeState(building, state)
-    await chmod(building, 0o755)
+    for (const open of [building, join(building, 'bin')]) await chmod(open, 0o755)
     if (wanted !== undefined) await symlink(directory, entry)
     // Onto an empty directory this succeeds, onto one that holds anything it does not.
     await rename(building, directory)
@@ -53,9 +53,9 @@ export async function createRunDirectory(state: RunState, wanted?: string): Prom
   return realpath(directory)
 }
 
-/** Removes the run's directory, and the entry by which the sweep finds it. */
+/** Removes the run's directory, and the entry by which the sweep finds it; no error when they are gone already. */
 export async function removeRunDirectory(directory: string, id: string): Promise<void> {
   // An entry that is a link would be removed in place of what it points to.
-  await rm(await realpath(directory), { recursive: true, force: true })
+  if (existsSync(directory)) await rm(await realpath(directory), { recursive: true, force: true })
   await rm(join(runsDirectory(), `run-${id}`), { recursive: true, force: true })
 }
