@@ -77,3 +77,8 @@ export async function waitUntilRunning(connect: HttpServer, signal: AbortSignal)
     { what: `connector ${connectorName} to run`, timeoutMs: 120_000, everyMs: 250, signal, lastWords: () => `last seen: ${seen}` },
   )
 }
+
+/** The ledger's topics → the names that the ledger's checkers know the tables by. */
+export const ledgerTopics: Record<string, string> = Object.fromEntries(
+  ['ledger_account', 'ledger_transfer', 'ledger_entry'].map((table) => [topicOf(`public.${table}`), table]),
+)
