@@ -1,0 +1,123 @@
+import { formatLsn, type Lsn, parseLsn } from '../base/lsn.ts'
+import type { PgClient } from '../clients/postgres.ts'
+import { parsePgoutput } from './pgoutput.ts'
+import type { ConnectorPosition } from './take-barrier.ts'
+
+/** A Debezium PostgreSQL offset as Connect stores it: numbers are int64, so bigint where they pass 2^53. */
+export type StoredOffset = Record<string, unknown>
+
+export interface ResolveOffsetOptions {
+  /** Connected to the slot's database, as a role with REPLICATION. */
+  client: PgClient
+  /** The connector's slot; inactive, since its connector is stopped. */
+  slot: string
+  publication: string
+  offset: StoredOffset
+  /** Does the connector capture this relation (`schema.table`)? Changes of others are in the publication but not in the topics. */
+  captures?: (relation: string) => boolean
+}
+
+/**
+ * Between which two transactions do the topics of a stopped connector end? The stored offset alone does not say: it is that of the last row
+ * event, whether or not its transaction was delivered whole. The slot does: it still holds the transaction, and peeking consumes nothing.
+ * See docs/decisions/0001. `reason` of an unclean position says what would have to happen.
+ */
+export async function resolveOffset(options: ResolveOffsetOptions): Promise<ConnectorPosition> {
+  const { client, slot, offset } = options
+  const lsn = integer(offset, 'lsn')
+  if (lsn === undefined) return { clean: false, reason: 'its stored offset has no LSN: the initial snapshot has not finished' }
+  const snapshot = snapshotState(offset)
+  if (snapshot === 'running') return { clean: false, reason: 'its initial snapshot is under way' }
+  const [state] = await client.query<{ confirmed: string | null; active: boolean }>(
+    'SELECT confirmed_flush_lsn::text AS confirmed, active FROM pg_replication_slots WHERE slot_name = $1',
+    [slot],
+  )
+  if (state === undefined || state.confirmed === null) return { clean: false, reason: `its slot ${slot} is not there` }
+  if (state.active) return { clean: false, reason: `its slot ${slot} is still in use` }
+  if (snapshot === 'done') return position(lsn, offset)
+  const commit = integer(offset, 'lsn_commit')
+  // A heartbeat, or a commit event: the offset itself says that the transaction is over.
+  if (offset.messageType === 'COMMIT' && commit !== undefined) return position(commit, offset)
+  const xid = integer(offset, 'txId')
+  const transaction = await findTransaction(options, lsn, xid)
+  if (transaction !== undefined) return judge(transaction, lsn)
+  const confirmed = parseLsn(state.confirmed)
+  // What the slot no longer holds was confirmed whole, and so was every commit up to there.
+  if (confirmed > lsn) return position(confirmed, offset)
+  return { clean: false, reason: `transaction ${xid ?? '(unknown)'} of its offset ${formatLsn(lsn)} has not committed in its slot` }
+}
+
+interface SlotTransaction {
+  xid: number
+  endLsn: Lsn
+  commitTime: Date
+  /** LSN of each captured change, in order. */
+  changes: Lsn[]
+}
+
+// Up to the end of the WAL: `upto_lsn` is compared with commits, and where the transaction's commit lies is what we ask.
+async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: bigint | undefined): Promise<SlotTransaction | undefined> {
+  const rows = options.client.stream<{ lsn: string; data: string }>(
+    `SELECT lsn::text, encode(data, 'hex') AS data FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,
+       'proto_version', '1', 'publication_names', $2)`,
+    [options.slot, `"${options.publication.replaceAll('"', '""')}"`],
+  )
+  const relations = new Map<number, string>()
+  const captures = options.captures ?? (() => true)
+  const captured = (oid: number) => captures(relations.get(oid) ?? '')
+  let current: { xid: number; changes: Lsn[] } | undefined
+  let found: SlotTransaction | undefined
+  for await (const row of rows) {
+    const message = parsePgoutput(Buffer.from(row.data, 'hex'))
+    if (message.type === 'relation') relations.set(message.oid, message.name)
+    else if (message.type === 'begin') current = { xid: message.xid, changes: [] }
+    else if (message.type === 'change' && captured(message.relation)) current?.changes.push(parseLsn(row.lsn))
+    else if (message.type === 'truncate' && message.relations.some(captured)) current?.changes.push(parseLsn(row.lsn))
+    else if (message.type === 'commit' && current !== undefined) {
+      const { changes } = current
+      // Debezium's txId is the 32-bit xid of BEGIN; where an offset lacks it, the change's own LSN identifies the transaction.
+      const own = xid === undefined ? changes.includes(lsn) : BigInt(current.xid) === (xid & 0xffff_ffffn)
+      if (own) found = { xid: current.xid, endLsn: message.endLsn, commitTime: message.commitTime, changes }
+      current = undefined
+    }
+  }
+  return found
+}
+
+/** Whole iff the stored LSN is that of the last captured change, and of no other: rows of one COPY share theirs. Pure. */
+export function judge(transaction: SlotTransaction, lsn: Lsn): ConnectorPosition {
+  const { xid, endLsn, commitTime, changes } = transaction
+  const left = changes.filter((change) => change > lsn).length
+  if (left > 0) return { clean: false, reason: `it stands inside transaction ${xid}: ${left} of ${changes.length} changes are still to come` }
+  if (changes.filter((change) => change === lsn).length > 1) {
+    return {
+      clean: false,
+      reason: `the last changes of transaction ${xid} share one LSN (COPY), so it cannot be told whether all arrived; the next heartbeat tells (heartbeat.interval.ms)`,
+    }
+  }
+  return { clean: true, lsn: endLsn, xid: String(xid), time: commitTime.toISOString() }
+}
+
+/** During the initial snapshot offsets carry `snapshot`; the last one says that it is over. */
+function snapshotState(offset: StoredOffset): 'none' | 'running' | 'done' {
+  const { snapshot } = offset
+  if (snapshot === undefined || snapshot === null || snapshot === false || snapshot === 'false') return 'none'
+  return offset.snapshot_completed === true || offset.last_snapshot_record === true ? 'done' : 'running'
+}
+
+function position(lsn: Lsn, offset: StoredOffset): ConnectorPosition {
+  const xid = integer(offset, 'txId')
+  const time = integer(offset, 'ts_usec')
+  return {
+    clean: true,
+    lsn,
+    ...(xid === undefined ? {} : { xid: xid.toString() }),
+    ...(time === undefined ? {} : { time: new Date(Number(time / 1000n)).toISOString() }),
+  }
+}
+
+function integer(offset: StoredOffset, key: string): bigint | undefined {
+  const value = offset[key]
+  if (typeof value === 'bigint') return value
+  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : undefined
+}
