@@ -6,6 +6,7 @@ import { errorCode } from './storage-error.ts'
 
 const batchBytes = 1 << 20
 const batchChunks = 512
+const flushBytes = 32 << 20
 
 /**
  * Writes a file that is either whole and durable or not there: a temporary file beside it, fsync, then a hard link, which never replaces,
@@ -53,17 +54,31 @@ async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
-/** One batch is on its way to the disk while the next is gathered. */
+/**
+ * One batch is on its way to the disk while the next is gathered, and what was written so far is flushed meanwhile: left to the fsync at
+ * the end, the disk would idle first and the caller wait then.
+ */
 async function writeAll(handle: FileHandle, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
   let total = 0
   let batch: Uint8Array[] = []
   let size = 0
+  let unflushed = 0
+  let flushing: Promise<unknown> | undefined
   let writing: Promise<unknown> = Promise.resolve()
-  const flush = async () => {
+  const writeOut = async () => {
     await writing
     writing = settled(writeBatch(handle, batch))
+    unflushed += size
     batch = []
     size = 0
+    if (unflushed < flushBytes || flushing !== undefined) return
+    unflushed = 0
+    // Kept when it fails: the system reports a lost write once, and the fsync at the end would succeed.
+    flushing = settled(
+      handle.datasync().then(() => {
+        flushing = undefined
+      }),
+    )
   }
   try {
     for await (const chunk of source) {
@@ -71,11 +86,11 @@ async function writeAll(handle: FileHandle, source: AsyncIterable<Uint8Array> | 
       batch.push(chunk)
       size += chunk.byteLength
       total += chunk.byteLength
-      if (size >= batchBytes || batch.length >= batchChunks) await flush()
+      if (size >= batchBytes || batch.length >= batchChunks) await writeOut()
     }
-    await flush()
+    await writeOut()
   } finally {
-    await writing
+    await Promise.all([writing, flushing])
   }
   return total
 }
