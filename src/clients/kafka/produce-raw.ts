@@ -5,8 +5,8 @@ import type { Broker, KafkaClient } from './kafka-client.ts'
 export interface RawProduce {
   topic: string
   partition: number
-  /** Exactly one record batch: idempotent producers may send no more per partition and request. */
-  batch: Buffer
+  /** Exactly one record batch, in pieces: idempotent producers may send no more per partition and request. */
+  batch: Buffer[]
 }
 
 export interface RawProduceAnswer {
@@ -27,7 +27,8 @@ function createRequest({ topic, partition, batch }: RawProduce): Writer {
     .appendInt32(30_000)
     .appendArray([topic], (writer) => {
       writer.appendString(topic).appendArray([partition], (inner) => {
-        inner.appendInt32(partition).appendBytes(batch)
+        inner.appendInt32(partition).appendUnsignedVarInt(batch.reduce((sum, { length }) => sum + length, 1))
+        for (const piece of batch) inner.append(piece)
       })
     })
     .appendTaggedFields()

@@ -4,7 +4,7 @@ import { codecs } from './compression.ts'
 import { crc32c } from './crc.ts'
 import { readBatches } from './read-batches.ts'
 import { rebuildBatch } from './rebuild-batch.ts'
-import { checkBatchCrc, isDense, parseBatchHeader, stampBatch } from './record-batch.ts'
+import { batchHeaderSize, checkBatchCrc, isDense, parseBatchHeader, stampedHeader } from './record-batch.ts'
 import { type KafkaRecord, readMarker, readRecords } from './records.ts'
 
 const day = 86_400_000n
@@ -89,13 +89,16 @@ test('a batch cut at the backup end keeps only the records before it; nothing wa
   expect(rebuildBatch(batch, header, () => false)).toBeUndefined()
 })
 
-test('a stamped batch is a client batch of the given producer with a right CRC and the same records', () => {
-  const batch = buildBatch({ baseOffset: 7n, records: oddRecords, codec: 'zstd', producerId: 4n, transactional: true })
-  stampBatch(batch, { producerId: 77n, producerEpoch: 3, baseSequence: 12 })
+test.each([0, 1, 2, 3, 100, 70_000])('a stamped batch with a value of %d bytes is a client batch with a right CRC and the same records', (size) => {
+  const records = [...oddRecords, record(12n, { value: Buffer.alloc(size, 5) })]
+  const stored = buildBatch({ baseOffset: 7n, records, producerId: 4n, transactional: true })
+  const before = Buffer.from(stored)
+  const batch = Buffer.concat([stampedHeader(stored, { producerId: 77n, producerEpoch: 3, baseSequence: 12 }), stored.subarray(batchHeaderSize)])
+  expect(stored).toEqual(before)
   const header = parseBatchHeader(batch)
   checkBatchCrc(batch, header)
-  expect(header).toMatchObject({ baseOffset: 0n, producerId: 77n, producerEpoch: 3, baseSequence: 12, transactional: false, codec: 'zstd' })
-  expect([...readRecords(batch, header)].map(({ value }) => value)).toEqual(oddRecords.map(({ value }) => value))
+  expect(header).toMatchObject({ baseOffset: 0n, producerId: 77n, producerEpoch: 3, baseSequence: 12, transactional: false })
+  expect([...readRecords(batch, header)].map(({ value }) => value)).toEqual(records.map(({ value }) => value))
 })
 
 test('every changed bit behind the CRC field is found by the CRC', () => {

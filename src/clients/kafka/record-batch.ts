@@ -1,6 +1,6 @@
 import { DatapipeError } from '../../base/errors.ts'
 import { type Codec, codecs } from './compression.ts'
-import { crc32c } from './crc.ts'
+import { crc32c, crcAfterChange } from './crc.ts'
 
 /*
   RecordBatch, format 2 (KIP-98), big-endian:
@@ -121,17 +121,21 @@ export interface ProducerStamp {
 }
 
 /**
- * Makes a stored batch one that a client may send, in place: base offset 0, no leader epoch, the stamp's producer, neither
- * transactional nor LogAppendTime nor delete horizon; CRC computed anew. Records, codec and timestamps stay as they are.
+ * The header that makes a stored batch one that a client may send: base offset 0, no leader epoch, the stamp's producer, neither
+ * transactional nor LogAppendTime nor delete horizon, CRC adjusted. `bytes` stay untouched; what follows their header goes with it as it is.
  */
-export function stampBatch(bytes: Buffer, stamp: ProducerStamp): void {
-  bytes.writeBigInt64BE(0n, 0)
-  bytes.writeInt32BE(-1, 12)
-  bytes.writeInt16BE(bytes.readInt16BE(21) & ~(transactionalBit | logAppendTimeBit | deleteHorizonBit), 21)
-  bytes.writeBigInt64BE(stamp.producerId, 43)
-  bytes.writeInt16BE(stamp.producerEpoch, 51)
-  bytes.writeInt32BE(stamp.baseSequence, 53)
-  bytes.writeUInt32BE(crc32c(bytes.subarray(crcFrom)), 17)
+export function stampedHeader(bytes: Buffer, stamp: ProducerStamp): Buffer {
+  const header = Buffer.from(bytes.subarray(0, batchHeaderSize))
+  header.writeBigInt64BE(0n, 0)
+  header.writeInt32BE(-1, 12)
+  header.writeInt16BE(bytes.readInt16BE(21) & ~(transactionalBit | logAppendTimeBit | deleteHorizonBit), 21)
+  header.writeBigInt64BE(stamp.producerId, 43)
+  header.writeInt16BE(stamp.producerEpoch, 51)
+  header.writeInt32BE(stamp.baseSequence, 53)
+  const difference = Buffer.allocUnsafe(batchHeaderSize - crcFrom)
+  for (let at = crcFrom; at < batchHeaderSize; at++) difference[at - crcFrom] = (bytes[at] ?? 0) ^ (header[at] ?? 0)
+  header.writeUInt32BE(crcAfterChange(bytes.readUInt32BE(17), difference, bytes.length - batchHeaderSize), 17)
+  return header
 }
 
 export interface NewBatch {

@@ -1,5 +1,6 @@
 import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
+import { waitUntil } from '../../base/wait-until.ts'
 import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { alterTopicConfig, describeTopicConfigs } from '../../clients/kafka/topic-admin.ts'
@@ -21,19 +22,31 @@ export async function applyOriginalConfigs(client: KafkaClient, topic: TopicPart
     await alterTopicConfig(client, topic.name, {}, remove)
     for (const [name, value] of Object.entries(set)) findings.push(...(await applyOne(client, topic.name, name, value)))
   }
-  const skipped = new Set(findings.map(({ item }) => item))
-  const now = await readOwn(client, topic.name)
-  const after = configChanges(now, topic.configs)
-  const wrong = [...Object.keys(after.set), ...after.remove].find((name) => !skipped.has(`${topic.name}: ${name}`))
-  if (wrong !== undefined) {
-    const path = `kafka/topics/${topic.name}`
-    throw new DatapipeError(
-      'restore-mismatch',
-      `${wrong} of topic ${topic.name} is ${now[wrong] ?? 'not set'} instead of ${topic.configs[wrong] ?? 'not set'}`,
-      { path },
-    )
-  }
+  const skipped = findings.map(({ item }) => item.slice(topic.name.length + 2))
+  const wanted = Object.fromEntries(Object.entries(topic.configs).filter(([name]) => !skipped.includes(name)))
+  await waitForConfigs(client, topic.name, wanted, skipped)
   return findings
+}
+
+/**
+ * Waits until the broker shows exactly `wanted` (but for the names in `ignore`): a change is accepted by the controller before brokers
+ * know it. Throws `restore-mismatch` when it never does.
+ */
+export async function waitForConfigs(client: KafkaClient, topic: string, wanted: Record<string, string>, ignore: string[] = []): Promise<void> {
+  let wrong = ''
+  const look = async () => {
+    const now = await readOwn(client, topic)
+    const { set, remove } = configChanges(now, wanted)
+    const name = [...Object.keys(set), ...remove].find((candidate) => !ignore.includes(candidate))
+    wrong = name === undefined ? '' : `${name} of topic ${topic} is ${now[name] ?? 'not set'} instead of ${wanted[name] ?? 'not set'}`
+    return name === undefined
+  }
+  try {
+    await waitUntil(look, { what: `the configuration of topic ${topic}`, timeoutMs: 30_000, signal: client.context.signal, everyMs: 20 })
+  } catch (cause) {
+    if (!(cause instanceof DatapipeError) || cause.code !== 'timeout') throw cause
+    throw new DatapipeError('restore-mismatch', wrong, { path: `kafka/topics/${topic}`, cause })
+  }
 }
 
 async function applyOne(client: KafkaClient, topic: string, name: string, value: string): Promise<Finding[]> {

@@ -2,17 +2,17 @@ import { DatapipeError } from '../../base/errors.ts'
 import { kafkaErrors, KafkaFailure, throwOnError } from '../../clients/kafka/failure.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { produceRaw } from '../../clients/kafka/produce-raw.ts'
-import { stampBatch } from '../../clients/kafka/record-batch.ts'
+import { batchHeaderSize, stampedHeader } from '../../clients/kafka/record-batch.ts'
 
 interface Flight {
-  batch: Buffer
+  batch: Buffer[]
   /** The offset that the broker must give the first record. */
   expected: bigint
   answer: Promise<number | KafkaFailure>
 }
 
 export interface BatchSender {
-  /** Sends a dense batch of `count` records; the bytes are patched in place. Waits while too much is under way. */
+  /** Sends a dense batch of `count` records. Waits while too much is under way. */
   send(batch: Buffer, count: number): Promise<void>
   /** Waits until every batch is acknowledged at its offset. */
   flush(): Promise<void>
@@ -88,8 +88,8 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
       while (flights.length >= mostFlights || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {
         await client.retrying(settleFirst)
       }
-      stampBatch(batch, { ...producer, baseSequence: sequence })
-      const flight: Flight = { batch, expected: nextOffset, answer: Promise.resolve(0) }
+      const header = stampedHeader(batch, { ...producer, baseSequence: sequence })
+      const flight: Flight = { batch: [header, batch.subarray(batchHeaderSize)], expected: nextOffset, answer: Promise.resolve(0) }
       flight.answer = launch(flight)
       // Its failure is met in settleFirst; until then it must not count as unhandled.
       flight.answer.catch(() => {})
@@ -103,4 +103,4 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
   }
 }
 
-const underWay = (flights: Flight[]) => flights.reduce((sum, { batch }) => sum + batch.length, 0)
+const underWay = (flights: Flight[]) => flights.reduce((sum, { batch }) => sum + (batch[1]?.length ?? 0), 0)

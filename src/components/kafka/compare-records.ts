@@ -10,14 +10,16 @@ export interface CompareOptions {
   sameOffsets: boolean
   /** Findings after which the comparison of this partition stops. */
   limit: number
-  /** Positions of interest on either side; the number of committed records before each is counted on the way. */
+  /** Positions of interest on either side: which record each points to is found on the way. */
   positions: [bigint[], bigint[]]
 }
 
 export interface Comparison {
   findings: Finding[]
-  records: bigint
-  /** Per side: position → how many committed records lie before it. Without those past a comparison that stopped early. */
+  /**
+   * Per side: position → number of the pair of records that it points to. Records that only one side has are not numbered: a position at
+   * one points to the next pair. Without positions past a comparison that stopped early.
+   */
   ordinals: [Map<bigint, bigint>, Map<bigint, bigint>]
 }
 
@@ -36,7 +38,7 @@ export async function compareRecords(
   const left = window(a, options.positions[0])
   const right = window(b, options.positions[1])
   const findings: Finding[] = []
-  let records = 0n
+  let pairs = 0n
   while (findings.length < options.limit) {
     await left.fill(1)
     await right.fill(1)
@@ -44,50 +46,51 @@ export async function compareRecords(
     const [other] = right.items
     if (one === undefined && other === undefined) break
     if (one !== undefined && other !== undefined) {
-      records++
       if (differenceOf(one, other, options.sameOffsets) === undefined) {
-        left.drop()
-        right.drop()
+        left.drop(pairs)
+        right.drop(pairs)
+        pairs++
         continue
       }
     }
     await left.fill(lookAhead)
     await right.fill(lookAhead)
-    findings.push(...explain(left, right, options))
+    const { finding, paired } = explain(left, right, options, pairs)
+    findings.push(finding)
+    if (paired) pairs++
   }
   if (findings.length < options.limit) {
-    left.end()
-    right.end()
+    left.end(pairs)
+    right.end(pairs)
   }
-  return { findings: findings.slice(0, options.limit), records, ordinals: [left.ordinals, right.ordinals] }
+  return { findings, ordinals: [left.ordinals, right.ordinals] }
 }
 
-function explain(left: Window, right: Window, options: CompareOptions): Finding[] {
+function explain(left: Window, right: Window, options: CompareOptions, pairs: bigint): { finding: Finding; paired: boolean } {
   const [one] = left.items
   const [other] = right.items
   const same = (x: KafkaRecord | undefined, y: KafkaRecord | undefined) =>
     x !== undefined && y !== undefined && differenceOf(x, y, options.sameOffsets) === undefined
-  const skippedLeft = one === undefined ? -1 : left.items.findIndex((item) => same(item, other))
-  const skippedRight = other === undefined ? -1 : right.items.findIndex((item) => same(item, one))
-  const missing = () => only('record-missing', left, options, options.sides[0], options.sides[1])
-  const extra = () => only('record-extra', right, options, options.sides[1], options.sides[0])
-  if (one === undefined || (skippedRight > 0 && (skippedLeft < 0 || skippedRight <= skippedLeft))) return [extra()]
-  if (other === undefined || skippedLeft > 0) return [missing()]
-  const what = differenceOf(one, other, options.sameOffsets) ?? ''
-  left.drop()
-  right.drop()
-  const item = `${options.item}/${one.offset}`
-  return [harm('record-differs', item, `${what} (${options.sides[0]} offset ${one.offset}, ${options.sides[1]} offset ${other.offset})`)]
+  const skippedLeft = left.items.findIndex((item) => same(item, other))
+  const skippedRight = right.items.findIndex((item) => same(item, one))
+  const rightIsExtra = skippedRight > 0 && (skippedLeft < 0 || skippedRight <= skippedLeft)
+  if (other !== undefined && (one === undefined || rightIsExtra)) {
+    right.drop(pairs)
+    return { finding: onlyIn('record-extra', other, options, [options.sides[1], options.sides[0]]), paired: false }
+  }
+  if (one !== undefined && (other === undefined || skippedLeft > 0)) {
+    left.drop(pairs)
+    return { finding: onlyIn('record-missing', one, options, options.sides), paired: false }
+  }
+  left.drop(pairs)
+  right.drop(pairs)
+  const what = one === undefined || other === undefined ? '' : differenceOf(one, other, options.sameOffsets)
+  const message = `${what} (${options.sides[0]} offset ${one?.offset}, ${options.sides[1]} offset ${other?.offset})`
+  return { finding: harm('record-differs', `${options.item}/${one?.offset}`, message), paired: true }
 }
 
-function only(code: string, side: Window, options: CompareOptions, has: string, lacks: string): Finding {
-  const record = side.items[0]
-  side.drop()
-  return harm(
-    code,
-    `${options.item}/${record?.offset}`,
-    `${has} has a record that ${lacks} lacks: ${record === undefined ? '' : describeRecord(record)}`,
-  )
+function onlyIn(code: string, record: KafkaRecord, options: CompareOptions, [has, lacks]: [string, string]): Finding {
+  return harm(code, `${options.item}/${record.offset}`, `${has} has a record that ${lacks} lacks: ${describeRecord(record)}`)
 }
 
 /** What differs first between two records, with both values; undefined when nothing does. */
@@ -127,16 +130,16 @@ interface Window {
   items: KafkaRecord[]
   ordinals: Map<bigint, bigint>
   fill(count: number): Promise<void>
-  drop(): void
+  /** Leaves the first record behind; positions up to it point to pair `number`. */
+  drop(number: bigint): void
   /** The stream is at its end: positions not met yet lie behind every record. */
-  end(): void
+  end(number: bigint): void
 }
 
 function window(source: AsyncGenerator<KafkaRecord[]>, positions: bigint[]): Window {
   const items: KafkaRecord[] = []
   const waiting = [...new Set(positions)].sort((a, b) => (a < b ? -1 : 1))
   const ordinals = new Map<bigint, bigint>()
-  let passed = 0n
   let ended = false
   let portion: Iterator<KafkaRecord> = [].values()
   return {
@@ -154,14 +157,13 @@ function window(source: AsyncGenerator<KafkaRecord[]>, positions: bigint[]): Win
         else portion = more.value.values()
       }
     },
-    drop() {
+    drop(number) {
       const record = items.shift()
       if (record === undefined) return
-      while (waiting[0] !== undefined && waiting[0] <= record.offset) ordinals.set(waiting.shift() ?? 0n, passed)
-      passed++
+      while (waiting[0] !== undefined && waiting[0] <= record.offset) ordinals.set(waiting.shift() ?? 0n, number)
     },
-    end() {
-      for (const position of waiting.splice(0)) ordinals.set(position, passed)
+    end(number) {
+      for (const position of waiting.splice(0)) ordinals.set(position, number)
     },
   }
 }

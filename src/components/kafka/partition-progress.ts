@@ -44,7 +44,9 @@ export function countBatch(artifact: BatchArtifact, header: BatchHeader): void {
   if (header.control) return
   artifact.records += BigInt(header.recordCount)
   if (header.recordCount === 0) return
-  if (artifact.minTimestamp === undefined || header.baseTimestamp < artifact.minTimestamp) artifact.minTimestamp = header.baseTimestamp
+  // With LogAppendTime the records' own timestamps are not what anybody sees.
+  const first = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp
+  if (artifact.minTimestamp === undefined || first < artifact.minTimestamp) artifact.minTimestamp = first
   if (artifact.maxTimestamp === undefined || header.maxTimestamp > artifact.maxTimestamp) artifact.maxTimestamp = header.maxTimestamp
 }
 

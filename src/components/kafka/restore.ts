@@ -8,7 +8,7 @@ import { newProducerId } from '../../clients/kafka/produce-raw.ts'
 import { alterTopicConfig, createTopic } from '../../clients/kafka/topic-admin.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { PlanStep, RestoreOutcome } from '../component.ts'
-import { applyOriginalConfigs } from './apply-configs.ts'
+import { applyOriginalConfigs, waitForConfigs } from './apply-configs.ts'
 import { inLanes } from './in-lanes.ts'
 import { configChanges, whileLoading } from './load-config.ts'
 import type { OffsetMap } from './offset-map.ts'
@@ -108,6 +108,7 @@ async function prepare(client: KafkaClient, { topic, replicationFactor, existing
   if (existing !== undefined) {
     const { set, remove } = configChanges(existing.configs, whileLoading({}))
     await alterTopicConfig(client, topic.name, set, remove)
+    await waitForConfigs(client, topic.name, whileLoading({}))
     return
   }
   // Settings that the load does not depend on come with the originals afterwards, where one that this broker lacks can be left out.

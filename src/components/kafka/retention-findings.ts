@@ -11,34 +11,31 @@ export async function retentionFindings(client: KafkaClient, topic: TopicPart, n
 }
 
 /**
- * Time retention goes by the largest record timestamp of a segment: records that are older than it are deleted at the next check (within
- * `log.retention.check.interval.ms`, 5 minutes by default) once their segment is closed. Pure.
+ * Time retention goes by the largest record timestamp of a segment, and deletes from the front: what is surely doomed is the front of each
+ * partition that holds nothing younger than the limit. The broker looks every `log.retention.check.interval.ms` (5 minutes by default). Pure.
  */
 export function retentionVerdict(topic: TopicPart, retentionMs: bigint, nowMs: bigint): Finding[] {
   if (retentionMs < 0n) return []
-  const artifacts = topic.partitions.flatMap(({ artifacts }) => artifacts)
-  const oldest = smallest(artifacts.flatMap(({ minTimestamp }) => minTimestamp ?? []))
-  const newest = largest(artifacts.flatMap(({ maxTimestamp }) => maxTimestamp ?? []))
-  if (oldest === undefined || newest === undefined || oldest + retentionMs >= nowMs) return []
   const limit = nowMs - retentionMs
-  const what =
-    newest < limit ? `all its records (timestamps up to ${at(newest)})` : `its records before ${at(limit)} (the oldest is of ${at(oldest)})`
+  const doomed = topic.partitions.flatMap(({ partition, artifacts }) => {
+    const young = artifacts.findIndex(({ maxTimestamp }) => maxTimestamp !== undefined && maxTimestamp >= limit)
+    const front = (young < 0 ? artifacts : artifacts.slice(0, young)).filter(({ records }) => records > 0n)
+    const newest = largest(front.flatMap(({ maxTimestamp }) => maxTimestamp ?? []))
+    if (newest === undefined) return []
+    const records = front.reduce((sum, artifact) => sum + artifact.records, 0n)
+    return [`${young < 0 ? 'all' : 'the first'} ${records} records of partition ${partition} (timestamps up to ${at(newest)})`]
+  })
+  if (doomed.length === 0) return []
   return [
     {
       severity: 'warning',
       code: 'retention-will-delete',
       component: 'kafka',
       item: topic.name,
-      message: `retention.ms=${retentionMs} is in force again: the broker will delete ${what} at its next retention check, within minutes`,
+      message: `retention.ms=${retentionMs} is in force again: at its next check, within minutes, the broker deletes what is older than ${at(limit)}: ${doomed.join('; ')}`,
       next: `kafka-configs.sh --bootstrap-server … --alter --topic ${topic.name} --add-config retention.ms=-1`,
     },
   ]
-}
-
-function smallest(values: bigint[]): bigint | undefined {
-  let found = values[0]
-  for (const value of values) if (found === undefined || value < found) found = value
-  return found
 }
 
 function largest(values: bigint[]): bigint | undefined {

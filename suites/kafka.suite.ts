@@ -1,0 +1,493 @@
+import { readFileSync } from 'node:fs'
+import { CompressionTypes, Kafka, logLevel, type Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { KafkaConfig } from '../src/base/config.ts'
+import { silentContext } from '../src/base/context.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
+import { buildBatch } from '../src/clients/kafka/build-batch.ts'
+import { fetchRaw } from '../src/clients/kafka/fetch-raw.ts'
+import { commitOffsets } from '../src/clients/kafka/group-admin.ts'
+import { connectKafka } from '../src/clients/kafka/kafka-client.ts'
+import { listOffsets } from '../src/clients/kafka/list-offsets.ts'
+import { newProducerId } from '../src/clients/kafka/produce-raw.ts'
+import { splitBatches } from '../src/clients/kafka/read-batches.ts'
+import { isDense } from '../src/clients/kafka/record-batch.ts'
+import { createTopic, deleteRecords } from '../src/clients/kafka/topic-admin.ts'
+import { openBatchSender } from '../src/components/kafka/batch-sender.ts'
+import {
+  assembleKafkaPart,
+  backupTopics,
+  diffKafka,
+  encodeKafkaPart,
+  freezeTopics,
+  kafkaComponent,
+  planRestoreTopics,
+  readGroups,
+  restoreGroups,
+  restoreTopics,
+  selectTopics,
+  verifyKafka,
+} from '../src/components/kafka/index.ts'
+import type { KafkaPart } from '../src/components/kafka/part.ts'
+import type { ArtifactReader, ArtifactWriter } from '../src/repository/artifact.ts'
+import { createArtifactReader } from '../src/repository/artifact-reader.ts'
+import { type BackupWriter, createBackupWriter } from '../src/repository/write-backup.ts'
+import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
+import { memoryStorage } from '../src/storage/memory.ts'
+import type { Storage } from '../src/storage/storage.ts'
+import { readEverything } from './kafka-reading.ts'
+
+const context = silentContext()
+const topics = ['appended', 'codecs', 'compacted', 'deleted', 'empty', 'gzipped', 'plain', 'transactions']
+
+let stack: EmbeddedStack
+let config: KafkaConfig
+let kafka: Kafka
+
+beforeAll(async () => {
+  stack = await startEmbeddedStack({ components: ['kafka'], context })
+  const found = stack.config('file:///unused').kafka
+  if (found === undefined) throw new Error('the stack has no kafka')
+  config = found
+  kafka = new Kafka({ brokers: config.bootstrapServers, logLevel: logLevel.NOTHING })
+  await fill()
+})
+
+afterAll(async () => {
+  await stack?.down()
+})
+
+describe('everything backed up, wiped and restored', () => {
+  const storage = memoryStorage()
+  let part: KafkaPart
+  let reader: ArtifactReader
+  let before: Awaited<ReturnType<typeof readEverything>>
+
+  beforeAll(async () => {
+    before = await readEverything(kafka, topics)
+    const writer = await newBackup(storage)
+    part = await backUp(config, writer.component('kafka'))
+    reader = createArtifactReader(storage, writer.artifacts())
+  })
+
+  test('the part survives JSON, and verify finds nothing', async () => {
+    const json = JSON.parse(JSON.stringify(encodeKafkaPart(part)))
+    expect(kafkaComponent.parsePart(json)).toEqual(part)
+    expect(await verifyKafka(part, reader, context)).toEqual([])
+  })
+
+  test('what was produced is what the backup counts', () => {
+    const count = (name: string) =>
+      part.topics.find((topic) => topic.name === name)?.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
+    expect(Object.fromEntries(topics.map((name) => [name, count(name)]))).toMatchObject({
+      appended: 40n,
+      codecs: 1000n,
+      empty: 0n,
+      gzipped: 500n,
+      plain: 90n,
+      transactions: 66n,
+    })
+    expect(part.topics.find(({ name }) => name === 'transactions')?.partitions.flatMap(({ aborted }) => aborted).length).toBeGreaterThanOrEqual(6)
+  })
+
+  test('the backup and the cluster it came from do not differ', async () => {
+    expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+  })
+
+  test('a restore onto topics with records is refused, and changes nothing', async () => {
+    const restore = restoreTopics({ part, reader, config, topics, context })
+    await expect(restore).rejects.toMatchObject({ code: 'target-not-empty' })
+    await expect(planRestoreTopics({ part, config, topics, context })).rejects.toMatchObject({ code: 'target-not-empty' })
+    expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+  })
+
+  test('wipe prints what it does, does it, and the cluster is empty', async () => {
+    const plan = await kafkaComponent.planWipe(config, context)
+    expect(plan.filter(({ text }) => text.startsWith('delete topic')).length).toBe(topics.length)
+    expect(plan.filter(({ text }) => text.startsWith('delete group')).map(({ text }) => text.split(' ')[2])).toEqual(
+      expect.arrayContaining(['behind', 'at-the-end']),
+    )
+    await kafkaComponent.wipe(config, context)
+    expect(await kafkaComponent.identify(config, context)).toMatchObject({ empty: true, identity: part.clusterId })
+    await expect(selectTopics(config, context)).rejects.toMatchObject({ code: 'topic-pattern-empty' })
+    expect(await readGroups(config, context)).toEqual([])
+  })
+
+  test('restore brings back topics, records, configurations and groups: the diff is empty, and kafkajs reads the same', async () => {
+    const plan = await planRestoreTopics({ part, config, topics, context })
+    expect(plan.map(({ text }) => text).join('\n')).toContain('create topic transactions (2 partitions')
+    const { offsetMap, counts, findings } = await restoreTopics({ part, reader, config, topics, context })
+    expect(counts).toMatchObject({ topics: topics.length })
+    expect(findings).toEqual([])
+    const restored = await restoreGroups({ part, offsetMap, config, context })
+    expect(restored.counts).toMatchObject({ groups: 3 })
+    expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+    expect(await readEverything(kafka, topics)).toEqual(before)
+  })
+
+  test('the groups go on where they were: the one behind reads the same next record, the one at the end none', async () => {
+    const groups = await readGroups(config, context)
+    const plainEnd = groups.find(({ groupId }) => groupId === 'at-the-end')?.offsets
+    expect(plainEnd?.map(({ topic, partition, offset, metadata }) => [topic, partition, offset, metadata])).toEqual([
+      ['plain', 0, 30n, 'end of plain'],
+      ['plain', 1, 30n, 'end of plain'],
+      ['plain', 2, 30n, 'end of plain'],
+    ])
+  })
+
+  test('a group with a member is named, and nothing else passes for success', async () => {
+    const consumer = kafka.consumer({ groupId: 'behind' })
+    await consumer.connect()
+    await consumer.subscribe({ topics: ['empty'] })
+    const joined = new Promise((resolve) => consumer.on('consumer.group_join', resolve))
+    await consumer.run({ eachMessage: async () => {} })
+    await joined
+    const offsetMap = new Map([...Array(3).keys()].map((partition) => [`plain/${partition}`, { runs: new BigInt64Array(3), used: 0, end: 30n }]))
+    await expect(restoreGroups({ part, offsetMap, config, context, groups: ['behind', 'at-the-end'] })).rejects.toMatchObject({
+      code: 'group-not-applied',
+      message: expect.stringMatching(/^1 groups were not applied: behind: /),
+    })
+    await consumer.disconnect()
+  })
+
+  test('a record changed, dropped, doubled, a header lost, a configuration and a group moved: each is found', async () => {
+    const other = await spoiledCopy(part, reader)
+    const findings = await diffKafka({ kind: 'backup', part, reader }, { kind: 'backup', ...other }, context, { sides: ['good', 'bad'] })
+    const codes = findings.map(({ code, item }) => `${code} ${item}`)
+    expect(codes).toContain('record-differs plain/0/3')
+    expect(codes).toContain('record-missing plain/1/5')
+    expect(codes).toContain('record-extra plain/2/8')
+    expect(codes).toContain('config-differs gzipped: retention.ms')
+    expect(codes).toContain('topic-missing empty')
+    expect(codes).toContain('group-differs at-the-end/plain/2')
+    expect(findings.find(({ item }) => item === 'plain/0/3')?.message).toContain('headers')
+    expect(codes.length).toBe(6)
+  })
+
+  test('one changed byte in any artifact is found, with artifact, partition and offsets; restoring it fails', async () => {
+    for (const artifact of reader.artifacts) {
+      const bytes = await reader.readAll(artifact)
+      const at = Math.floor(bytes.length / 2)
+      bytes[at] = (bytes[at] ?? 0) ^ 1
+      const damaged: ArtifactReader = { ...reader, ...readerOver(reader, artifact.path, bytes) }
+      const findings = await verifyKafka(part, damaged, context)
+      expect(findings).toHaveLength(1)
+      expect(findings[0]).toMatchObject({ code: 'artifact-damaged', severity: 'harm', item: artifact.path })
+      expect(findings[0]?.message).toMatch(/^[a-z]+\/\d, offsets \d+ to \d+: /)
+    }
+  })
+})
+
+test('a backup that was killed goes on behind what it had stored, and is as good as one in one go', async () => {
+  await wipeAll()
+  await produceMany('many', 3)
+  const storage = memoryStorage()
+  const selected = await selectTopics(config, context)
+  const first = await createBackupWriter({ storage, context, id: backupId(1) })
+  let stored = 0
+  const dying: ArtifactWriter = {
+    ...first.component('kafka'),
+    write: async (path, source) => {
+      if (stored++ === 2) throw new Error('killed')
+      return first.component('kafka').write(path, source)
+    },
+  }
+  const frozen = await freezeTopics(config, selected, context)
+  await expect(backupTopics({ config, topics: selected, frozen, writer: dying, context, lanes: 1 })).rejects.toThrow('killed')
+  await produceMany('many', 3)
+
+  const { resumeUnfinished } = await import('../src/repository/unfinished.ts')
+  const second = await resumeUnfinished(storage, context)
+  if (second === undefined) throw new Error('nothing to resume')
+  const offsets: bigint[] = []
+  const part = await backUp(config, second.component('kafka'))
+  for (const { artifacts } of part.topics.flatMap((topic) => topic.partitions)) offsets.push(...artifacts.map(({ firstOffset }) => firstOffset))
+  const reader = createArtifactReader(storage, second.artifacts())
+  expect(offsets.filter((offset) => offset === 0n)).toHaveLength(3)
+  expect(offsets.length).toBe(5)
+  expect(await verifyKafka(part, reader, context)).toEqual([])
+  expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+})
+
+test('an existing empty topic is taken; one with other partitions is refused', async () => {
+  await wipeAll()
+  await produceMany('many', 2)
+  const storage = memoryStorage()
+  const writer = await newBackup(storage)
+  const part = await backUp(config, writer.component('kafka'))
+  const reader = createArtifactReader(storage, writer.artifacts())
+  await wipeAll()
+  await using client = await connectKafka(config, context)
+  await createTopic(client, { name: 'many', partitions: 2, replicationFactor: 1, configs: { 'retention.ms': '7000' } })
+  await restoreTopics({ part, reader, config, topics: ['many'], context })
+  expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+  await wipeAll()
+  await createTopic(client, { name: 'many', partitions: 3, replicationFactor: 1, configs: {} })
+  await expect(restoreTopics({ part, reader, config, topics: ['many'], context })).rejects.toMatchObject({ code: 'target-not-empty' })
+})
+
+test('a broker that goes away in the middle of a restore is waited for; nothing is lost or doubled', async () => {
+  await wipeAll()
+  await produceMany('many', 2, 4000)
+  const storage = memoryStorage()
+  const writer = await newBackup(storage)
+  const part = await backUp(config, writer.component('kafka'))
+  const reader = createArtifactReader(storage, writer.artifacts())
+  await wipeAll()
+  let restarting: Promise<void> | undefined
+  const restarts = silentContext({
+    emit: (event) => {
+      if (event.type === 'progress' && event.done > (event.total ?? 0) / 3) restarting ??= stack.stop('kafka').then(() => stack.start('kafka'))
+    },
+  })
+  await restoreTopics({ part, reader, config, topics: ['many'], context: restarts })
+  expect(restarting).toBeDefined()
+  await restarting
+  expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+})
+
+test('a server that is down and a pattern that matches nothing are told apart, at once and by name', async () => {
+  const nobody: KafkaConfig = { ...config, bootstrapServers: ['127.0.0.1:1'] }
+  await expect(selectTopics(nobody, context)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('127.0.0.1:1') })
+  const check = await kafkaComponent.check({ ...config, topics: { include: ['nothing.*'], exclude: [] } }, context)
+  expect(check.map(({ name, verdict }) => [name, verdict])).toContainEqual(['topic patterns match', 'fail'])
+  expect((await kafkaComponent.check(nobody, context))[0]).toMatchObject({ verdict: 'fail' })
+})
+
+async function backUp(from: KafkaConfig, writer: ArtifactWriter): Promise<KafkaPart> {
+  const selected = await selectTopics(from, context)
+  const groups = await readGroups(from, context)
+  const frozen = await freezeTopics(from, selected, context)
+  expect(frozen.findings).toEqual([])
+  const backedUp = await backupTopics({ config: from, topics: selected, frozen, writer, context })
+  expect(backedUp.findings).toEqual([])
+  return assembleKafkaPart(backedUp, groups)
+}
+
+const backupId = (number: number) => `20250101T00000${number}Z-000${number}`
+
+async function newBackup(storage: Storage): Promise<BackupWriter> {
+  return createBackupWriter({ storage, context, id: backupId(1) })
+}
+
+async function wipeAll(): Promise<void> {
+  await kafkaComponent.wipe(config, context)
+}
+
+/** The same artifacts, but `path` has other bytes; no checksum stands in the way of the batch CRCs. */
+function readerOver(reader: ArtifactReader, path: string, bytes: Buffer): Pick<ArtifactReader, 'read'> {
+  return {
+    read: (artifact) =>
+      artifact.path === path
+        ? (async function* () {
+            yield Buffer.from(bytes)
+          })()
+        : reader.read(artifact),
+  }
+}
+
+/** A backup that differs from the good one in six known places. */
+async function spoiledCopy(part: KafkaPart, reader: ArtifactReader): Promise<{ part: KafkaPart; reader: ArtifactReader }> {
+  const { readRecords } = await import('../src/clients/kafka/records.ts')
+  const spoiled = structuredClone(part)
+  for (const topic of spoiled.topics) topic.topicId = 'another'
+  const replaced = new Map<string, Buffer>()
+  for (const partition of spoiled.topics.find(({ name }) => name === 'plain')?.partitions ?? []) {
+    const artifact = reader.artifacts.find(({ path }) => path === partition.artifacts[0]?.path)
+    if (artifact === undefined) throw new Error('plain has no artifact')
+    const { batches } = splitBatches(await reader.readAll(artifact))
+    const records = batches.flatMap(({ bytes, header }) => [...readRecords(bytes, header)])
+    if (partition.partition === 0) records[3]?.headers.pop()
+    if (partition.partition === 1) records.splice(5, 1)
+    const doubled = records[7]
+    if (partition.partition === 2 && doubled !== undefined) records.splice(7, 0, doubled)
+    const offsets = records.map((record, index) => ({ ...record, offset: BigInt(index) }))
+    partition.endOffset = BigInt(offsets.length)
+    replaced.set(artifact.path, buildBatch({ baseOffset: 0n, records: offsets }))
+  }
+  const gzipped = spoiled.topics.find(({ name }) => name === 'gzipped')
+  if (gzipped !== undefined) gzipped.configs['retention.ms'] = '1'
+  spoiled.topics = spoiled.topics.filter(({ name }) => name !== 'empty')
+  const end = spoiled.groups.find(({ groupId }) => groupId === 'at-the-end')
+  for (const position of end?.offsets ?? []) {
+    if (position.partition === 1) position.offset = 29n
+    if (position.partition === 2) position.offset = 30n
+  }
+  const read: ArtifactReader['read'] = (artifact) => {
+    const bytes = replaced.get(artifact.path)
+    if (bytes === undefined) return reader.read(artifact)
+    return (async function* () {
+      yield bytes
+    })()
+  }
+  return { part: spoiled, reader: { ...reader, read } }
+}
+
+async function produceMany(topic: string, partitions: number, count = 500): Promise<void> {
+  await using client = await connectKafka(config, context)
+  if ((await client.topics([topic])).length === 0) await createTopic(client, { name: topic, partitions, replicationFactor: 1, configs: {} })
+  await listOffsets(client, new Map([[topic, [...Array(partitions).keys()]]]), 'latest')
+  const producer = kafka.producer()
+  await producer.connect()
+  for (let partition = 0; partition < partitions; partition++) {
+    for (let from = 0; from < count; from += 50) {
+      const messages = [...Array(50).keys()].map((index) => ({ partition, key: `k${from + index}`, value: `value ${from + index} `.repeat(20) }))
+      await producer.send({ topic, messages })
+    }
+  }
+  await producer.disconnect()
+}
+
+async function fill(): Promise<void> {
+  const admin = kafka.admin()
+  await admin.connect()
+  const entries = (configs: Record<string, string>) => Object.entries(configs).map(([name, value]) => ({ name, value }))
+  const make = (topic: string, numPartitions: number, configs: Record<string, string> = {}) => ({
+    topic,
+    numPartitions,
+    replicationFactor: 1,
+    configEntries: entries(configs),
+  })
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      make('plain', 3),
+      make('gzipped', 2, { 'retention.ms': '-1', 'max.message.bytes': '2000000' }),
+      make('codecs', 1, { 'compression.type': 'producer' }),
+      make('transactions', 2, { 'min.insync.replicas': '1' }),
+      make('compacted', 1, {
+        'cleanup.policy': 'compact',
+        'segment.ms': '500',
+        'segment.bytes': '1048576',
+        'min.cleanable.dirty.ratio': '0.001',
+        'max.compaction.lag.ms': '500',
+      }),
+      make('deleted', 1),
+      make('empty', 4, { 'retention.bytes': '123456789' }),
+      make('appended', 1, { 'message.timestamp.type': 'LogAppendTime' }),
+    ],
+  })
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  await fillPlain(producer)
+  await producer.send({
+    topic: 'gzipped',
+    compression: CompressionTypes.GZIP,
+    messages: [...Array(500).keys()].map((n) => ({
+      partition: n % 2,
+      key: `k${n}`,
+      value: `old ${n}`.repeat(9),
+      timestamp: String(1_600_000_000_000 + n),
+    })),
+  })
+  for (let n = 0; n < 40; n += 4) {
+    await producer.send({
+      topic: 'appended',
+      messages: [0, 1, 2, 3].map((i) => ({ key: `${n + i}`, value: 'x', timestamp: String(1_500_000_000_000 + i) })),
+    })
+  }
+  await producer.send({ topic: 'deleted', messages: [...Array(100).keys()].map((n) => ({ partition: 0, key: `${n}`, value: `${n}` })) })
+  await fillTransactions()
+  await fillCodecs()
+  await fillCompacted(producer)
+  await producer.disconnect()
+  await using client = await connectKafka(config, context)
+  await deleteRecords(client, 'deleted', 0, 37n)
+  // kafkajs drops the metadata text.
+  await commitOffsets(
+    client,
+    'at-the-end',
+    [0, 1, 2].map((partition) => ({ topic: 'plain', partition, offset: 30n, metadata: 'end of plain' })),
+  )
+  await admin.setOffsets({ groupId: 'behind', topic: 'plain', partitions: [0, 1, 2].map((partition) => ({ partition, offset: '4' })) })
+  await admin.setOffsets({ groupId: 'behind', topic: 'deleted', partitions: [{ partition: 0, offset: '50' }] })
+  await admin.setOffsets({
+    groupId: 'in-transactions',
+    topic: 'transactions',
+    partitions: [
+      { partition: 0, offset: '5' },
+      { partition: 1, offset: '17' },
+    ],
+  })
+  await admin.disconnect()
+}
+
+async function fillPlain(producer: Producer): Promise<void> {
+  const odd = (n: number) => [
+    { key: null, value: Buffer.from(`keyless ${n}`) },
+    { key: Buffer.alloc(0), value: Buffer.alloc(0) },
+    { key: Buffer.from([n]), value: null },
+    { key: Buffer.from('h'), value: Buffer.from([0]), headers: { same: ['one', 'two', ''], empty: '', имя: Buffer.from([0, 255]) } },
+    { key: Buffer.from('far'), value: Buffer.from('future'), timestamp: String(1_700_000_000_000 + n * 90 * 86_400_000) },
+  ]
+  for (let round = 0; round < 6; round++) {
+    for (let partition = 0; partition < 3; partition++) {
+      await producer.send({ topic: 'plain', messages: odd(round).map((message) => ({ ...message, partition })) })
+    }
+  }
+}
+
+/** Interleaved transactions of two producers, commits and aborts in turn, the last one an abort. */
+async function fillTransactions(): Promise<void> {
+  const producers = ['one', 'two'].map((id) => kafka.producer({ transactionalId: `suite-${id}`, idempotent: true, maxInFlightRequests: 1 }))
+  for (const producer of producers) await producer.connect()
+  for (let round = 0; round < 6; round++) {
+    const open = []
+    for (const producer of producers) open.push(await producer.transaction())
+    for (let step = 0; step < 3; step++) {
+      for (const [index, transaction] of open.entries()) {
+        const messages = [0, 1].map((partition) => ({ partition, key: `${round}`, value: `${round} ${index} ${step}` }))
+        await transaction.send({ topic: 'transactions', messages })
+      }
+    }
+    for (const [index, transaction] of open.entries()) await ((round + index) % 2 === 0 ? transaction.commit() : transaction.abort())
+  }
+  const last = await producers[0]?.transaction()
+  await last?.send({ topic: 'transactions', messages: [...Array(15).keys()].map((n) => ({ partition: 0, key: 'a', value: `${n}` })) })
+  await last?.send({ topic: 'transactions', messages: [...Array(15).keys()].map((n) => ({ partition: 1, key: 'a', value: `${n}` })) })
+  await last?.commit()
+  const aborted = await producers[1]?.transaction()
+  await aborted?.send({ topic: 'transactions', messages: [{ partition: 0, key: 'b', value: 'never' }] })
+  await aborted?.abort()
+  for (const producer of producers) await producer.disconnect()
+}
+
+/** Batches that a Java producer wrote in each codec, as a broker kept them. */
+async function fillCodecs(): Promise<void> {
+  await using client = await connectKafka(config, context)
+  const producer = await newProducerId(client)
+  const sender = openBatchSender({ client, lane: 'fill', topic: 'codecs', partition: 0, producer, startOffset: 0n })
+  for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+    const bytes = readFileSync(new URL(`../fixtures/records/java-${codec}.batches`, import.meta.url))
+    for (const { bytes: batch, header } of splitBatches(bytes).batches) await sender.send(Buffer.from(batch), header.recordCount)
+  }
+  await sender.flush()
+}
+
+/** Waits until the log cleaner has really taken records out of batches. */
+async function fillCompacted(producer: Producer): Promise<void> {
+  for (let round = 0; round < 30; round++) {
+    const messages = [...Array(20).keys()].map((n) => ({
+      partition: 0,
+      key: n === 0 ? `unique ${round}` : `k${n}`,
+      value: round % 7 === 6 && n === 3 ? null : `${round} ${n}`,
+    }))
+    await producer.send({ topic: 'compacted', compression: round % 2 === 0 ? CompressionTypes.GZIP : CompressionTypes.None, messages })
+  }
+  await using client = await connectKafka(config, context)
+  await waitUntil(
+    async () => {
+      await producer.send({ topic: 'compacted', messages: [{ partition: 0, key: 'tick', value: `${Date.now()}` }] })
+      const answer = await fetchRaw(client, await client.leaderOf('compacted', 0), 'look', {
+        topic: 'compacted',
+        partition: 0,
+        offset: 0n,
+        maxBytes: 1 << 20,
+        isolation: 1,
+        maxWaitMs: 100,
+      })
+      return splitBatches(answer.records).batches.some(({ header }) => !isDense(header) && header.recordCount > 0)
+    },
+    { what: 'compaction', timeoutMs: 120_000, everyMs: 700 },
+  )
+}
