@@ -94,12 +94,12 @@ export function createHttpClient(target: HttpTarget): HttpClient {
         answer = await send(method, path, options)
       } catch (error) {
         if (!mayRepeat || !(error instanceof DatapipeError) || error.code !== 'unreachable') throw error
-        await pause(150 * 2 ** attempt, target)
+        await pause(75 * 2 ** attempt, target)
         continue
       }
       if (answer.status < 300 || options.allow?.includes(answer.status)) return answer
       if (answer.status >= 500 && mayRepeat) {
-        await pause(150 * 2 ** attempt, target)
+        await pause(75 * 2 ** attempt, target)
         continue
       }
       if (target.askAgain?.(answer) && performance.now() - started < (target.retryForMs ?? 60_000)) {

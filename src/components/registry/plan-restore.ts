@@ -1,0 +1,123 @@
+import type { RegistryConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import type { PlanStep } from '../component.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import type { RegistryPart, RegistryRoute } from './part.ts'
+import { probeRegistry, type RegistryProbe } from './probe.ts'
+
+export interface RegistryRestorePlan {
+  route: RegistryRoute
+  /** Why this way, in one sentence. */
+  reason: string
+  /** The registry must be down while its topic is restored, and be started after it. */
+  registryDown: boolean
+  steps: PlanStep[]
+}
+
+export interface PlanRestoreOptions {
+  part: RegistryPart
+  config: RegistryConfig
+  route?: RegistryRoute | 'auto'
+  /** The Kafka part holds `part.topic.name`, and every topic of `part.topic.mustBeEmpty` that it holds is empty. */
+  rawTopicInBackup: boolean
+  context: Context
+}
+
+/**
+ * Chooses a way back that keeps the ids, and says why. Reads only.
+ * - the registry does not answer → `raw-topic`, when the backup has the topic, else `unreachable`;
+ * - Apicurio → `native` (its own export, into an empty registry); Confluent → `rest-import`; Karapace → `raw-topic`.
+ * Throws `ids-would-change` when no way keeps them, `target-not-empty`, `not-supported` for a route that cannot work here.
+ */
+export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<RegistryRestorePlan> {
+  const { part, config, context, rawTopicInBackup } = options
+  const wanted = options.route ?? 'auto'
+  const probe = await probeRegistry(config, context).catch((error: unknown) => {
+    if (error instanceof DatapipeError && error.code === 'unreachable' && wanted !== 'native' && wanted !== 'rest-import' && rawTopicInBackup)
+      return undefined
+    throw error
+  })
+  if (wanted === 'raw-topic' && !rawTopicInBackup)
+    throw new DatapipeError('ids-would-change', `the backup does not hold ${part.topic.name}: the raw route needs it`)
+  if (probe === undefined) return rawPlan(part, wanted === 'raw-topic' ? 'asked for' : `the registry is down and the backup holds ${part.topic.name}`)
+  if (wanted === 'raw-topic') {
+    throw new DatapipeError('not-supported', `the registry at ${probe.identity} is running: it would not see a topic restored under it`, {
+      hint: 'stop the registry, then run the restore again; it is started afterwards',
+    })
+  }
+  const route = wanted === 'auto' ? automaticRoute(part, probe, rawTopicInBackup) : explicitRoute(wanted, part, probe)
+  if (!probe.empty && route === 'native') {
+    throw new DatapipeError('target-not-empty', `the registry at ${probe.identity} already holds ${probe.contents.slice(0, 3).join(', ')}`, {
+      hint: probe.contents[0]?.includes('left-over')
+        ? 'apicurio clears them within apicurio.storage.orphan-cleanup.every (an hour by default); or stop the registry, delete its journal topic and restore raw'
+        : 'wipe it first: `datapipe wipe` prints what would go',
+    })
+  }
+  return route === 'native' ? nativePlan(part, probe) : importPlan(part, probe)
+}
+
+function automaticRoute(part: RegistryPart, probe: RegistryProbe, rawTopicInBackup: boolean): 'native' | 'rest-import' {
+  const route = probe.capabilities.keepsIds.find((way) => way !== 'raw-topic' && part.routes.includes(way))
+  if (route === 'native' || route === 'rest-import') return route
+  throw new DatapipeError(
+    'ids-would-change',
+    `${probe.kind} ${probe.version} at ${probe.identity} gives ids of its own, and the backup (${part.kind}) has nothing that it imports with ids`,
+    {
+      hint: rawTopicInBackup
+        ? `stop the registry and run the restore again: then ${part.topic.name} is restored raw`
+        : `back up ${part.topic.name} too, and restore it with the registry down`,
+    },
+  )
+}
+
+function explicitRoute(wanted: 'native' | 'rest-import', part: RegistryPart, probe: RegistryProbe): 'native' | 'rest-import' {
+  if (!part.routes.includes(wanted)) throw new DatapipeError('not-supported', `this backup of ${part.kind} has nothing for the route ${wanted}`)
+  if (probe.capabilities.keepsIds.includes(wanted)) return wanted
+  const why = wanted === 'rest-import' && probe.kind === 'apicurio' ? ': apicurio accepts mode IMPORT and then gives ids of its own' : ''
+  throw new DatapipeError('ids-would-change', `the route ${wanted} does not keep ids in ${probe.kind} ${probe.version}${why}`)
+}
+
+const step = (text: string, destructive = false): PlanStep => ({ component: 'registry', text, destructive })
+
+function rawPlan(part: RegistryPart, reason: string): RegistryRestorePlan {
+  return {
+    route: 'raw-topic',
+    reason,
+    registryDown: true,
+    steps: [
+      step(`restore ${part.topic.name} record by record while the registry is down`),
+      ...part.topic.mustBeEmpty.map((topic) => step(`see that ${topic} is empty or not there`)),
+      step('start the registry and wait until it has read its topic'),
+      step(`read back ${part.counts.ids} ids and compare their schemas`),
+    ],
+  }
+}
+
+function nativePlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePlan {
+  return {
+    route: 'native',
+    reason: `${probe.kind} ${probe.version} imports its own export with all ids`,
+    registryDown: false,
+    steps: [
+      step(`import ${part.counts.versions} versions of ${part.counts.subjects} subjects from apicurio's export`),
+      step(`read back ${part.counts.ids} ids and compare their schemas`),
+    ],
+  }
+}
+
+function importPlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePlan {
+  return {
+    route: 'rest-import',
+    reason: `${probe.kind} ${probe.version} takes ids over REST in mode IMPORT`,
+    registryDown: false,
+    steps: [
+      step(
+        `set mode IMPORT, globally${part.counts.contexts > 1 ? ` and in ${part.counts.contexts - 1} contexts` : ''} (producers cannot register meanwhile)`,
+      ),
+      step(`register ${part.counts.versions} versions of ${part.counts.subjects} subjects with their ids, parents first`),
+      step(`soft-delete ${part.counts.deletedVersions} versions`),
+      step('set configurations and modes; the mode is put back whatever happens'),
+      step(`read back ${part.counts.ids} ids and compare their schemas`),
+    ],
+  }
+}
