@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { open, readFile } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
 import { DatapipeError } from '../base/errors.ts'
 
@@ -113,3 +114,32 @@ function runningTool(child: ChildProcess, program: string, options: ToolOptions)
 const nameOf = (program: string) => program.slice(program.lastIndexOf('/') + 1)
 
 const lastLines = (text: string) => text.trim().split('\n').slice(-20).join('\n')
+
+/**
+ * Runs a program that leaves a server behind (`pg_ctl start`, a service's start command): only its own end is waited for, and what it
+ * and the server print goes to `logFile`, since a server that inherits our pipes would keep them open for ever.
+ * Throws `tool-missing`, `tool-failed` with the log's last words.
+ */
+export async function runStarter(
+  program: string,
+  args: string[],
+  options: Pick<ToolOptions, 'env' | 'cwd' | 'owner'> & { logFile: string },
+): Promise<void> {
+  const log = await open(options.logFile, 'a', 0o600)
+  try {
+    if (options.owner !== undefined && process.getuid?.() === 0) await log.chown(options.owner.uid, options.owner.gid)
+    const spawnOptions: SpawnOptions = { env: { ...process.env, ...options.env }, stdio: ['ignore', log.fd, log.fd], detached: true }
+    if (options.cwd !== undefined) spawnOptions.cwd = options.cwd
+    if (options.owner !== undefined && process.getuid?.() === 0) Object.assign(spawnOptions, options.owner)
+    const child = spawn(program, args, spawnOptions)
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once('error', (cause) => reject(new DatapipeError('tool-missing', `cannot start ${program}`, { path: program, cause })))
+      child.once('exit', (exitCode) => resolve(exitCode ?? -1))
+    })
+    if (code === 0) return
+    const words = lastLines((await readFile(options.logFile, 'utf8')).slice(-tailLimit))
+    throw new DatapipeError('tool-failed', `${nameOf(program)} failed with exit code ${code}: ${words}`, { path: options.logFile })
+  } finally {
+    await log.close()
+  }
+}

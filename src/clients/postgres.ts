@@ -146,3 +146,8 @@ function parseUrl(url: string): URL {
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
+
+/** Quotes a text for SQL, where no parameter is allowed. */
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

@@ -1,0 +1,51 @@
+import { basename } from 'node:path'
+import type { PostgresConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { connectPostgres } from '../../clients/postgres.ts'
+import type { ArtifactWriter } from '../../repository/artifact.ts'
+import type { BasePart } from './part.ts'
+import type { PostgresProbe } from './probe.ts'
+
+interface CopyOptions {
+  config: PostgresConfig
+  probe: PostgresProbe
+  writer: ArtifactWriter
+  context: Context
+}
+
+/**
+ * pg_basebackup copies the data directory alone; Debian keeps the configuration in /etc. Such files are stored beside the base backup,
+ * as the server itself reads them (they may be on another machine). Needs pg_read_server_files or a superuser; without it, a warning.
+ */
+export async function copyConfigFiles({ config, probe, writer, context }: CopyOptions): Promise<Pick<BasePart, 'configFiles' | 'findings'>> {
+  const configFiles: BasePart['configFiles'] = []
+  const findings: BasePart['findings'] = []
+  const outside = Object.values(probe.files).filter((path) => path !== '' && !path.startsWith(`${probe.dataDirectory}/`))
+  if (outside.length === 0) return { configFiles, findings }
+  await using client = await connectPostgres(config.url, { signal: context.signal })
+  for (const path of outside) {
+    try {
+      const [row] = await client.query<{ hex: string }>("SELECT encode(pg_read_binary_file($1), 'hex') AS hex", [path])
+      configFiles.push({ path, artifact: await writer.write(`config/${basename(path)}`, Buffer.from(row?.hex ?? '', 'hex')) })
+      findings.push({
+        severity: 'note',
+        code: 'config-outside',
+        component: 'postgres',
+        item: path,
+        message: 'lies outside the data directory: a copy is in the backup, and a restore does not touch it',
+      })
+    } catch (error) {
+      if (!(error instanceof DatapipeError) || error.code !== 'server-refused') throw error
+      findings.push({
+        severity: 'warning',
+        code: 'config-not-stored',
+        component: 'postgres',
+        item: path,
+        message: `lies outside the data directory and could not be read: ${error.message}`,
+        next: 'GRANT pg_read_server_files TO the backup role',
+      })
+    }
+  }
+  return { configFiles, findings }
+}

@@ -1,0 +1,100 @@
+import { mkdir } from 'node:fs/promises'
+import type { PostgresConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/wait-until.ts'
+import { type RunningTool, startTool } from '../../clients/exec.ts'
+import { connectPostgres, type PgClient, toolConnection } from '../../clients/postgres.ts'
+import type { PostgresTools } from './tools.ts'
+
+export interface WalReceiver {
+  /** Throws `archive-broken` with pg_receivewal's last words when it has ended. */
+  check(): void
+  /** Ends it and removes the slot, unless the slot was there before us. */
+  stop(): Promise<void>
+}
+
+export interface ReceiveOptions {
+  config: PostgresConfig
+  slot: string
+  directory: string
+  tools: PostgresTools
+  context: Context
+}
+
+/**
+ * Streams WAL into a directory through a physical slot that reserves WAL from this moment. A slot that we make goes away with us: a
+ * forgotten one fills the server's disk. One that exists already (made by hand, or left behind by a killed run) is used and kept.
+ * Throws `slot-problem` when it is in use or has lost WAL.
+ */
+export async function receiveWal({ config, slot, directory, tools, context }: ReceiveOptions): Promise<WalReceiver> {
+  await using client = await connectPostgres(config.url, { signal: context.signal })
+  const made = await ensureSlot(client, slot, context)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const { connection, env } = toolConnection(config.url)
+  let tool: RunningTool
+  try {
+    tool = await startTool(
+      tools.path('pg_receivewal'),
+      [`--directory=${directory}`, `--dbname=${connection}`, `--slot=${slot}`, '--no-password', '--status-interval=1'],
+      { env, stdout: 'ignore', signal: context.signal },
+    )
+  } catch (error) {
+    if (made) await client.query('SELECT pg_drop_replication_slot($1)', [slot])
+    throw error
+  }
+  let running = true
+  void tool.ended.then(() => {
+    running = false
+  })
+  return {
+    check() {
+      if (!running) throw new DatapipeError('archive-broken', `pg_receivewal has ended: ${tool.lastWords()}`, { path: slot })
+    },
+    async stop() {
+      await tool.stop('SIGINT')
+      if (made) await dropSlot(config, slot)
+    },
+  }
+}
+
+async function ensureSlot(client: PgClient, slot: string, context: Context): Promise<boolean> {
+  const [there] = await client.query<{ slot_type: string; active: boolean; wal_status: string | null; restart_lsn: string | null }>(
+    'SELECT slot_type, active, wal_status, restart_lsn::text FROM pg_replication_slots WHERE slot_name = $1',
+    [slot],
+  )
+  if (there === undefined) {
+    await client.query('SELECT pg_create_physical_replication_slot($1, true)', [slot])
+    return true
+  }
+  if (there.slot_type !== 'physical') {
+    throw new DatapipeError('slot-problem', `slot ${slot} is a logical one`, { path: slot, hint: 'choose another postgres.archive.slot' })
+  }
+  if (there.active) throw new DatapipeError('slot-problem', `slot ${slot} is in use by another receiver`, { path: slot })
+  if (there.wal_status === 'lost') {
+    throw new DatapipeError('slot-problem', `slot ${slot} has lost WAL that it should keep`, {
+      path: slot,
+      hint: `SELECT pg_drop_replication_slot('${slot}'); then run the backup again`,
+    })
+  }
+  context.emit({
+    type: 'log',
+    level: 'warning',
+    component: 'postgres',
+    message: `slot ${slot} exists already (WAL kept since ${there.restart_lsn ?? 'nowhere'}); it is used, and stays when this run ends`,
+  })
+  return false
+}
+
+/** The server notices the receiver's end a moment later: until then the slot is active and cannot be dropped. */
+async function dropSlot(config: PostgresConfig, slot: string): Promise<void> {
+  await using client = await connectPostgres(config.url)
+  await waitUntil(
+    async () => {
+      const rows = await client.query<{ active: boolean }>('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [slot])
+      return rows.every((row) => !row.active)
+    },
+    { what: `slot ${slot} to become inactive`, timeoutMs: 60_000 },
+  )
+  await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot])
+}
