@@ -83,6 +83,32 @@ test('rows of one COPY share their LSN: whether all arrived cannot be told', asy
   })
 })
 
+test('rows of one COPY that Debezium has counted to the end are whole', async () => {
+  const { xid, changes, ends } = await captured([copyOfThree.replaceAll('70', '71')])
+  const offset = { lsn: changes[0], txId: xid, messageType: 'INSERT' }
+  expect(await resolve({ ...offset, lsn_events_processed: 2 })).toMatchObject({ clean: false })
+  expect(await resolve({ ...offset, lsn_events_processed: 3 })).toMatchObject({ clean: true, lsn: ends[0] })
+})
+
+test('a TRUNCATE that the connector skips is not waited for, one that it sends is', async () => {
+  const { xid, changes, ends } = await captured(['INSERT INTO b VALUES (800)', 'TRUNCATE b'])
+  const offset = { lsn: changes[0], txId: xid, messageType: 'INSERT' }
+  expect(await resolve(offset)).toMatchObject({ clean: true, lsn: ends[0] })
+  expect(await resolveOffset({ client, slot: 'shop', publication: 'shop', offset, sendsTruncate: true })).toMatchObject({ clean: false })
+})
+
+test('a starting point from which nothing was streamed yet is clean where it is, though the server is quiet', async () => {
+  const { ends } = await captured(['INSERT INTO a VALUES (810)'])
+  const synthetic = { lsn: ends[0], txId: 12345, ts_usec: 1795493810462709n }
+  expect(await resolve(synthetic)).toMatchObject({ clean: true, lsn: ends[0], time: '2026-11-24T04:16:50.462Z' })
+})
+
+test('an offset at a BEGIN ends with the commit before', async () => {
+  const { xid, changes, ends } = await captured(['INSERT INTO a VALUES (820)'])
+  expect(await resolve({ lsn: changes[0], lsn_commit: 77n, txId: xid, messageType: 'BEGIN' })).toMatchObject({ clean: true, lsn: 77n })
+  expect(ends).toHaveLength(2)
+})
+
 test('a heartbeat offset is clean at its commit', async () => {
   const { xid, ends } = await captured(['INSERT INTO a VALUES (500)'])
   expect(await resolve({ lsn: ends[0], lsn_commit: ends[0], txId: xid, messageType: 'COMMIT' })).toMatchObject({ clean: true, lsn: ends[0] })

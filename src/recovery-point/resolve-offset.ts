@@ -15,6 +15,8 @@ export interface ResolveOffsetOptions {
   offset: StoredOffset
   /** Does the connector capture this relation (`schema.table`)? Changes of others are in the publication but not in the topics. */
   captures?: (relation: string) => boolean
+  /** Does the connector send TRUNCATE? Not by default: its `skipped.operations` is `t`. */
+  sendsTruncate?: boolean
 }
 
 /**
@@ -38,9 +40,15 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
   const commit = integer(offset, 'lsn_commit')
   // A heartbeat, or a commit event: the offset itself says that the transaction is over.
   if (offset.messageType === 'COMMIT' && commit !== undefined) return position(commit, offset)
+  // A starting point, before anything was streamed from it: that of a finished snapshot, or the one written after a restore.
+  if (offset.messageType === undefined) return position(lsn, offset)
+  // Begun, and none of its changes delivered: the topics end at the commit before.
+  if (offset.messageType === 'BEGIN') return position(commit ?? lsn, offset)
+  // A logical message outside of transactions is its own commit.
+  if (offset.messageType === 'MESSAGE' && commit === lsn) return position(commit, offset)
   const xid = integer(offset, 'txId')
   const transaction = await findTransaction(options, lsn, xid)
-  if (transaction !== undefined) return judge(transaction, lsn)
+  if (transaction !== undefined) return judge(transaction, lsn, integer(offset, 'lsn_events_processed'))
   const confirmed = parseLsn(state.confirmed)
   // What the slot no longer holds was confirmed whole, and so was every commit up to there.
   if (confirmed > lsn) return position(confirmed, offset)
@@ -72,7 +80,8 @@ async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: big
     if (message.type === 'relation') relations.set(message.oid, message.name)
     else if (message.type === 'begin') current = { xid: message.xid, changes: [] }
     else if (message.type === 'change' && captured(message.relation)) current?.changes.push(parseLsn(row.lsn))
-    else if (message.type === 'truncate' && message.relations.some(captured)) current?.changes.push(parseLsn(row.lsn))
+    else if (message.type === 'truncate' && options.sendsTruncate === true && message.relations.some(captured))
+      current?.changes.push(parseLsn(row.lsn))
     else if (message.type === 'commit' && current !== undefined) {
       const { changes } = current
       // Debezium's txId is the 32-bit xid of BEGIN; where an offset lacks it, the change's own LSN identifies the transaction.
@@ -84,12 +93,16 @@ async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: big
   return found
 }
 
-/** Whole iff the stored LSN is that of the last captured change, and of no other: rows of one COPY share theirs. Pure. */
-export function judge(transaction: SlotTransaction, lsn: Lsn): ConnectorPosition {
+/**
+ * Whole iff the stored LSN is that of the last captured change, and of no other: rows of one COPY share theirs. Debezium 3.7 counts them
+ * (`lsn_events_processed`). Pure.
+ */
+export function judge(transaction: SlotTransaction, lsn: Lsn, processed?: bigint): ConnectorPosition {
   const { xid, endLsn, commitTime, changes } = transaction
   const left = changes.filter((change) => change > lsn).length
   if (left > 0) return { clean: false, reason: `it stands inside transaction ${xid}: ${left} of ${changes.length} changes are still to come` }
-  if (changes.filter((change) => change === lsn).length > 1) {
+  const sharing = changes.filter((change) => change === lsn).length
+  if (sharing > 1 && processed !== BigInt(sharing)) {
     return {
       clean: false,
       reason: `the last changes of transaction ${xid} share one LSN (COPY), so it cannot be told whether all arrived; the next heartbeat tells (heartbeat.interval.ms)`,
