@@ -89,6 +89,8 @@ async function copyCluster({ config, probe, tools, spool, spaces, context }: Cop
       '--checkpoint=fast',
       '--manifest-checksums=SHA256',
       '--progress',
+      // The spool lives as long as this run: what is stored from it is what must be durable.
+      '--no-sync',
       '--no-password',
       '--label=datapipe',
       ...probe.tablespaces.map(({ oid, location }) => `--tablespace-mapping=${escapeEquals(location)}=${escapeEquals(join(spaces, String(oid)))}`),

@@ -36,7 +36,7 @@ export async function receiveWal({ config, slot, directory, tools, context }: Re
   try {
     tool = await startTool(
       tools.path('pg_receivewal'),
-      [`--directory=${directory}`, `--dbname=${connection}`, `--slot=${slot}`, '--no-password', '--status-interval=1'],
+      [`--directory=${directory}`, `--dbname=${connection}`, `--slot=${slot}`, '--no-password', '--no-sync', '--status-interval=1'],
       { env, stdout: 'ignore', signal: context.signal },
     )
   } catch (error) {
