@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type KafkaConfig as ClientConfig, Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { DatapipeError } from '../../base/errors.ts'
 
@@ -50,6 +51,7 @@ export interface FetchedPartition {
 interface InnerCluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
+  refreshMetadata(): Promise<void>
   addMultipleTargetTopics(topics: string[]): Promise<void>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   findBroker(options: { nodeId: number }): Promise<{ connectionPool: { send(request: unknown): Promise<unknown> } }>
@@ -89,7 +91,10 @@ export class KafkaConnection implements AsyncDisposable {
     })
     try {
       await cluster.connect()
-      await cluster.addMultipleTargetTopics(topics)
+      await patiently(
+        () => cluster.addMultipleTargetTopics(topics),
+        () => cluster.refreshMetadata(),
+      )
     } catch (cause) {
       await cluster.disconnect()
       throw new DatapipeError('unreachable', `kafka at ${server.bootstrapServers.join(',')} does not serve the wanted topics`, {
@@ -123,7 +128,7 @@ export class KafkaConnection implements AsyncDisposable {
   async bounds(topic: string): Promise<Map<number, { start: bigint; end: bigint }>> {
     const partitions = this.partitions(topic).map((partition) => ({ partition }))
     const ask = async (fromBeginning: boolean) => {
-      const [answer] = await this.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }])
+      const [answer] = await this.patiently(() => this.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]))
       return new Map(answer?.partitions.map((one) => [one.partition, BigInt(one.offset)]))
     }
     const [starts, ends] = [await ask(true), await ask(false)]
@@ -132,6 +137,10 @@ export class KafkaConnection implements AsyncDisposable {
 
   /** One fetch of one partition, up to about 4 MiB. Throws `server-refused` on a broker's error. */
   async fetch(topic: string, partition: number, offset: bigint): Promise<FetchedPartition> {
+    return this.patiently(() => this.fetchOnce(topic, partition, offset))
+  }
+
+  private async fetchOnce(topic: string, partition: number, offset: bigint): Promise<FetchedPartition> {
     const leader = this.cluster.findTopicPartitionMetadata(topic).find((one) => one.partitionId === partition)?.leader
     if (leader === undefined) throw new DatapipeError('server-refused', 'partition has no leader', { path: `${topic}/${partition}` })
     const broker = await this.cluster.findBroker({ nodeId: leader })
@@ -148,7 +157,10 @@ export class KafkaConnection implements AsyncDisposable {
       response: { decode: async (bytes: Buffer) => decodeFetchAnswer(bytes), parse: async (data: unknown) => data },
     })) as FetchedPartition
     if (answer.errorCode !== 0)
-      throw new DatapipeError('server-refused', `fetch answered error code ${answer.errorCode}`, { path: `${topic}/${partition}/${offset}` })
+      throw new DatapipeError('server-refused', `fetch answered error code ${answer.errorCode}`, {
+        path: `${topic}/${partition}/${offset}`,
+        cause: { retriable: passing.has(answer.errorCode) },
+      })
     return answer
   }
 
@@ -163,9 +175,36 @@ export class KafkaConnection implements AsyncDisposable {
     })
   }
 
+  private patiently<T>(work: () => Promise<T>): Promise<T> {
+    return patiently(work, () => this.cluster.refreshMetadata())
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster.disconnect()
   }
+}
+
+/** Unknown topic, leader not available, not leader, replica not available, fenced or unknown leader epoch: over when the leader is found. */
+const passing = new Set([3, 5, 6, 9, 74, 75])
+
+/** Repeats `work` for up to ten seconds while it fails with what passes by itself: a topic's leader is not there at once. */
+async function patiently<T>(work: () => Promise<T>, refresh: () => Promise<void>): Promise<T> {
+  const deadline = performance.now() + 10_000
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > deadline) throw error
+      await sleep(100)
+      // It fails for the same reason as the work did, which is tried again anyway.
+      await refresh().catch(() => undefined)
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  return ('retriable' in error && error.retriable === true) || ('cause' in error && isPassing(error.cause))
 }
 
 /**

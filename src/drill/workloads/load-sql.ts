@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { DatapipeError } from '../../base/errors.ts'
 import { publication } from './fill-postgres.ts'
+import { rolesInDump } from './roles-in-dump.ts'
 
 export interface LoadSqlOptions {
   url: string
@@ -20,21 +21,44 @@ export interface LoadedTable {
 }
 
 /**
- * Runs the dumps with psql (it alone knows COPY … FROM stdin), each stopping at its first error; finds the tables that are new; gives those
+ * Creates the roles that the dumps name (they cannot log in), runs each dump with psql (it alone knows COPY … FROM stdin) up to its first error; finds the tables that are new; gives those
  * without primary key `REPLICA IDENTITY FULL`, and puts all into the drill's publication, if there is one. Unlogged and temporary tables cannot be captured and are
  * left out; of a partitioned table the root is captured. Throws `drill-broken` with psql's words, `tool-missing` without psql.
  */
 export async function loadSql(options: LoadSqlOptions): Promise<LoadedTable[]> {
   const before = new Set((await withClient(options.url, userTables)).map((table) => table.quoted))
-  for (const file of options.files) await runPsql(options, file)
+  for (const file of options.files) {
+    await createRoles(options.url, file)
+    await runPsql(options, file)
+  }
   return withClient(options.url, async (client) => {
     const loaded = (await userTables(client)).filter((table) => !before.has(table.quoted))
+    if (loaded.length === 0)
+      throw new DatapipeError('drill-broken', 'the dumps made no table that can be captured in this database', {
+        path: options.files.join(', '),
+        hint: 'dump one database with pg_dump, without --create: another database is not captured',
+      })
     const published = await client.query('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
     for (const table of loaded) {
       for (const part of table.keyless) await client.query(`ALTER TABLE ONLY ${part} REPLICA IDENTITY FULL`)
       if (published.rowCount) await client.query(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${table.quoted}`)
     }
     return loaded.map((table) => ({ name: table.plain, hasPrimaryKey: table.keyless.length === 0 }))
+  })
+}
+
+async function createRoles(url: string, file: string): Promise<void> {
+  let roles: Set<string>
+  try {
+    roles = await rolesInDump(file)
+  } catch (cause) {
+    throw new DatapipeError('usage', 'the dump cannot be read', { path: file, cause })
+  }
+  await withClient(url, async (client) => {
+    for (const role of roles) {
+      const there = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
+      if (!there.rowCount) await client.query(`CREATE ROLE ${client.escapeIdentifier(role)} NOLOGIN`)
+    }
   })
 }
 
@@ -105,6 +129,6 @@ async function runPsql(options: LoadSqlOptions, file: string): Promise<void> {
   if (code !== 0)
     throw new DatapipeError('drill-broken', `psql stopped in the dump: ${words.trim().split('\n').slice(-6).join('\n')}`, {
       path: file,
-      hint: 'make the dump with pg_dump --no-owner, or create the roles that it names',
+      hint: 'the dump must be plain SQL for an empty database: pg_dump --format=plain',
     })
 }
