@@ -1,0 +1,70 @@
+import type { ConnectConfig } from '../../base/config.ts'
+import { type Context, inPhase } from '../../base/context.ts'
+import type { Finding } from '../../base/finding.ts'
+import { stringifyJson } from '../../base/lossless-json.ts'
+import { type ConnectorOffset, connectClient } from '../../clients/connect.ts'
+import type { ArtifactWriter } from '../../repository/artifact.ts'
+import { readConnectors } from './inventory.ts'
+import type { ConnectPart, StoredConnectors, TargetState } from './part.ts'
+import { placeholderKeys } from './secrets.ts'
+
+export interface BackupConnectOptions {
+  config: ConnectConfig
+  writer: ArtifactWriter
+  context: Context
+  /** States from before the barrier stopped connectors, by name: those are what a restore should bring back. */
+  states?: ReadonlyMap<string, TargetState>
+  /** Offsets of the recovery point, by connector, where they were frozen before; the others are read now. */
+  offsets?: ReadonlyMap<string, ConnectorOffset[]>
+}
+
+/**
+ * Stores configurations (secrets never in clear, see secrets.ts), target states, offsets of source and sink connectors, and the plugins with
+ * their versions as `connectors.json`. Throws `unreachable`, `unauthorized`, `server-refused`.
+ */
+export async function backupConnect(options: BackupConnectOptions): Promise<ConnectPart> {
+  const { config, writer, context } = options
+  return await inPhase(context, 'back up connect', async () => {
+    const client = connectClient(config, context.signal)
+    const { version, clusterId } = await client.info()
+    const connectors = (await readConnectors(client)).map((connector) => ({
+      ...connector,
+      state: options.states?.get(connector.name) ?? connector.state,
+      offsets: options.offsets?.get(connector.name) ?? connector.offsets,
+    }))
+    const stored: StoredConnectors = { format: 1, connectors }
+    const artifact = await writer.write('connectors.json', Buffer.from(`${stringifyJson(stored, 1)}\n`, 'utf8'))
+    return {
+      format: 1,
+      version,
+      identity: client.url,
+      clusterId,
+      counts: { connectors: connectors.length, offsets: connectors.reduce((sum, connector) => sum + connector.offsets.length, 0) },
+      connectors: connectors.map(({ name, type, state, config: stored }) => ({
+        name,
+        type,
+        state,
+        class: stored['connector.class'] ?? '',
+        secrets: placeholderKeys(stored),
+        ...(stored['offsets.storage.topic'] === undefined ? {} : { offsetTopic: stored['offsets.storage.topic'] }),
+      })),
+      plugins: (await client.plugins()).map((plugin) => ({ class: plugin.class, type: plugin.type, version: plugin.version ?? 'unknown' })),
+      internalTopics: { config: config.configTopic, offset: config.offsetTopic, status: config.statusTopic },
+      artifacts: { connectors: artifact.path },
+    }
+  })
+}
+
+/** The raw configuration topic holds in clear what the part holds as placeholders: for the backup command to say, when it stores that topic. */
+export function plainSecretsIn(part: ConnectPart): Finding[] {
+  return part.connectors
+    .filter((connector) => connector.secrets.length > 0)
+    .map((connector) => ({
+      severity: 'warning',
+      code: 'secret-in-raw-topic',
+      component: 'connect',
+      item: `${part.internalTopics.config}/${connector.name}`,
+      message: `the raw records of ${part.internalTopics.config} hold ${connector.secrets.join(', ')} of ${connector.name} in clear`,
+      next: `use a ConfigProvider (\${file:…}, \${env:…}) in the connector, or add ${part.internalTopics.config} to kafka.topics.exclude`,
+    }))
+}

@@ -1,0 +1,79 @@
+import type { ConnectConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/wait-until.ts'
+import { type ConnectClient, type ConnectorOffset, type ConnectorStatus, connectClient } from '../../clients/connect.ts'
+import { explainTrace } from './debezium.ts'
+
+const timeoutMs = 120_000
+
+/**
+ * Stops connectors (target state STOPPED, kept over restarts) and waits until each is STOPPED without a task: only then may offsets be changed, and
+ * only then has the last one been committed. Throws `timeout` with the last status, `server-refused` for an unknown connector.
+ */
+export async function stopConnectors(config: ConnectConfig, names: readonly string[], context: Context): Promise<void> {
+  const client = connectClient(config, context.signal)
+  for (const name of names) await client.stop(name)
+  for (const name of names) await untilStopped(client, name, context)
+}
+
+/**
+ * Resumes connectors and waits until each, and at least one task of it, is RUNNING. A FAILED one throws `server-refused` with the first
+ * lines of its trace, and what they mean where that is known.
+ */
+export async function resumeConnectors(config: ConnectConfig, names: readonly string[], context: Context): Promise<void> {
+  const client = connectClient(config, context.signal)
+  for (const name of names) await client.resume(name)
+  for (const name of names) await untilRunning(client, name, context)
+}
+
+/** Offsets of a connector, every digit kept. Those of a stopped one stand still. */
+export async function readOffsets(config: ConnectConfig, name: string, context: Context): Promise<ConnectorOffset[]> {
+  return await connectClient(config, context.signal).offsets(name)
+}
+
+export async function untilStopped(client: ConnectClient, name: string, context: Context): Promise<void> {
+  let last: ConnectorStatus | undefined
+  await waitUntil(
+    async () => {
+      last = await client.status(name)
+      return last?.connector.state === 'STOPPED' && last.tasks.length === 0
+    },
+    { what: `connector ${name} to stop`, timeoutMs, everyMs: 150, signal: context.signal, lastWords: () => describe(last) },
+  )
+}
+
+async function untilRunning(client: ConnectClient, name: string, context: Context): Promise<void> {
+  let last: ConnectorStatus | undefined
+  await waitUntil(
+    async () => {
+      last = await client.status(name)
+      if (last === undefined) return false
+      throwIfFailed(name, last)
+      return last.connector.state === 'RUNNING' && last.tasks.length > 0 && last.tasks.every((task) => task.state === 'RUNNING')
+    },
+    { what: `connector ${name} to run`, timeoutMs, everyMs: 150, signal: context.signal, lastWords: () => describe(last) },
+  )
+}
+
+function throwIfFailed(name: string, status: ConnectorStatus): void {
+  const failed = [status.connector, ...status.tasks].find((item) => item.state === 'FAILED')
+  if (failed === undefined) return
+  const trace = failed.trace ?? ''
+  const hint = explainTrace(trace)
+  throw new DatapipeError('server-refused', `connector ${name} failed: ${firstLines(trace)}`, {
+    path: `connect/${name}`,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** The exception and its causes, without the stack. */
+export function firstLines(trace: string): string {
+  const lines = trace.split('\n').filter((line) => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
+  return lines.length === 0 ? 'it gives no trace' : lines.slice(0, 4).join(' | ').slice(0, 800)
+}
+
+function describe(status: ConnectorStatus | undefined): string {
+  if (status === undefined) return 'the worker does not know it'
+  return `last seen: ${status.connector.state}, tasks ${status.tasks.map((task) => `${task.id} ${task.state}`).join(', ') || 'none'}`
+}
