@@ -21,8 +21,7 @@ export interface Backup {
  * Throws `backup-not-found`, `artifact-damaged` (the manifest), `format-too-new`.
  */
 export async function openBackup(storage: Storage, reference: string, context: Context = silentContext()): Promise<Backup> {
-  await checkRepository(storage)
-  const id = chooseId(await listIds(storage), reference)
+  const id = await resolveBackup(storage, reference)
   const manifest = await readManifest(storage, id)
   return {
     id,
@@ -32,6 +31,12 @@ export async function openBackup(storage: Storage, reference: string, context: C
       return createArtifactReader(storage, artifacts, context)
     },
   }
+}
+
+/** The id that `latest`, an id or the beginning of one stands for. Throws `backup-not-found`. */
+export async function resolveBackup(storage: Storage, reference: string): Promise<string> {
+  await checkRepository(storage)
+  return chooseId(await listIds(storage), reference)
 }
 
 function chooseId(ids: { id: string; finished: boolean }[], reference: string): string {

@@ -16,15 +16,21 @@ export interface ArtifactsVerdict {
 }
 
 /**
- * Reads every artifact of a backup and compares size and SHA-256 with the manifest; looks for files that it does not list.
+ * Reads the artifacts of a backup (all, or those given) and compares size and SHA-256 with the manifest; looks for files that it does
+ * not list.
  * Damage is a finding; only a storage that does not work throws.
  */
-export async function verifyArtifacts(storage: Storage, manifest: Manifest, context: Context): Promise<ArtifactsVerdict> {
-  const total = manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0)
+export async function verifyArtifacts(
+  storage: Storage,
+  manifest: Manifest,
+  context: Context,
+  artifacts: Artifact[] = manifest.artifacts,
+): Promise<ArtifactsVerdict> {
+  const total = artifacts.reduce((sum, { bytes }) => sum + bytes, 0)
   const findings: Finding[] = []
   let done = 0
   let before = 0
-  for (const artifact of manifest.artifacts) {
+  for (const artifact of artifacts) {
     const finding = await verifyArtifact(storage, artifact, context, (bytes) => {
       done += bytes
       context.emit({ type: 'progress', task: 'checksums', done, total, unit: 'bytes' })
@@ -34,7 +40,7 @@ export async function verifyArtifacts(storage: Storage, manifest: Manifest, cont
     done = before
   }
   findings.push(...(await unlistedFiles(storage, manifest, context)))
-  return { files: manifest.artifacts.length, bytes: total, findings }
+  return { files: artifacts.length, bytes: total, findings }
 }
 
 async function verifyArtifact(

@@ -1,0 +1,151 @@
+import { answers } from '../base/errors.ts'
+import { componentNames } from '../repository/layout.ts'
+import type { CommandSpec, OptionSpec } from './command-spec.ts'
+
+const registryRoute: OptionSpec = {
+  flags: '--registry-route ROUTE',
+  text: 'how schemas come back with the same ids; auto asks the registry what it can',
+  choices: ['auto', 'native', 'rest-import', 'raw-topic'],
+}
+const only: OptionSpec = { flags: '--only COMPONENT...', text: 'these components alone', choices: componentNames }
+const yes: OptionSpec = { flags: '--yes IDENTITY', text: 'the identity of the target as printed in the plan: confirms that it may be changed' }
+const dryRun: OptionSpec = { flags: '--dry-run', text: 'print the plan and touch nothing' }
+const directory: OptionSpec = { flags: '--directory DIR', text: 'the directory of the stack' }
+const install: OptionSpec = { flags: '--install', text: 'install missing programs with apt-get (root, or sudo); DATAPIPE_INSTALL=1 says the same' }
+
+/** Options of every command. */
+export const globalOptions: readonly OptionSpec[] = [
+  { flags: '--config FILE', text: 'the configuration (default: datapipe.yaml)' },
+  { flags: '--json', text: 'write events as JSON lines to stdout; the last one is `result` or `error`' },
+  { flags: '--quiet', text: 'no progress: only results, warnings and errors' },
+]
+
+/** Every command, in the order of `datapipe --help`. Help, docs/cli.md and the parser come from it. */
+export const commandTable: readonly CommandSpec[] = [
+  {
+    name: 'check',
+    summary: 'test that the servers, permissions, WAL archive and tools are fit for a backup',
+    description: 'Tests everything and lists every fault, not the first one. A WAL segment switch is forced to see the archive work.',
+    answers: { [answers.no]: 'something failed', [answers.unknown]: 'something could not be tested' },
+  },
+  {
+    name: 'backup',
+    summary: 'back up all components at one recovery point',
+    description:
+      'The database never stops; change capture pauses for seconds. An unfinished backup of a killed run is gone on with. The manifest is written last: without it there is no backup.',
+    options: [
+      { flags: '--fresh', text: 'throw unfinished work of a killed run away and begin anew' },
+      { flags: '--label TEXT', text: 'a name for people, shown by list and show' },
+    ],
+    answers: { [answers.incomplete]: 'finished, but with gaps, which the manifest lists' },
+    examples: ['backup --label "before the upgrade"'],
+  },
+  {
+    name: 'list',
+    summary: 'list the backups of the repository',
+    description: 'Unfinished and damaged ones are listed too, and shown as such.',
+  },
+  {
+    name: 'show',
+    summary: 'show what a backup holds',
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    examples: ['show latest'],
+  },
+  {
+    name: 'verify',
+    summary: 'read a backup in full and prove that it is whole',
+    description:
+      'Every SHA-256, then what each component knows of its own: the CRC and the offsets of every record batch, the WAL from the base backup to the recovery point, every schema id that records carry.',
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest (default: latest)', required: false }],
+    options: [{ flags: '--all', text: 'every finished backup' }],
+    answers: { [answers.no]: 'damage was found' },
+    examples: ['verify latest', 'verify --all --json'],
+  },
+  {
+    name: 'restore',
+    summary: 'restore a backup into the configured servers',
+    description:
+      'Makes a plan first and refuses what is unsafe: a target that holds data, the system that the backup came from, schema ids that would change, missing WAL. Reads back what it wrote and fails when it differs.',
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    options: [
+      dryRun,
+      yes,
+      { flags: '--in-place', text: 'the target may be the system that the backup came from' },
+      registryRoute,
+      only,
+      { flags: '--secrets-file FILE', text: 'values of the connector secrets that a backup does not hold' },
+      { flags: '--leave-connectors-stopped', text: 'do not resume the connectors at the end' },
+    ],
+    examples: ['restore latest --dry-run', 'restore 20261125 --only registry'],
+  },
+  {
+    name: 'wipe',
+    summary: 'remove everything from the configured servers',
+    description: 'Prints what would go and demands the identity of the target. Waits until things are gone. Servers stay up.',
+    options: [only, yes, dryRun],
+    examples: ['wipe --dry-run', 'wipe --only kafka --yes 5L6g3nShT-eMCtK--X86sw'],
+  },
+  {
+    name: 'diff',
+    summary: 'compare two of: a backup, the live servers',
+    arguments: [
+      { name: 'A', text: 'live, or a backup: an id, the beginning of one, or latest', required: true },
+      { name: 'B', text: 'the same; with --against live means the other servers', required: true },
+    ],
+    options: [{ flags: '--against FILE', text: 'the configuration of the servers that B means by live' }],
+    answers: { [answers.no]: 'they differ', [answers.unknown]: 'something could not be compared' },
+    examples: ['diff latest live', 'diff live live --against restored.yaml'],
+  },
+  {
+    name: 'drill',
+    summary: 'lose a whole pipeline on real servers and get it back',
+    description:
+      'Starts a stack, fills it, backs it up while a writer goes on, destroys everything, restores, compares with what was there, and writes the validation matrix.',
+    options: [
+      { flags: '--stack KIND', text: 'where the servers come from (default: auto)', choices: ['auto', 'embedded'] },
+      install,
+      { flags: '--rows N', text: 'rows of the largest table', integer: true },
+      { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
+      { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: ['directory', 'receive'] },
+      registryRoute,
+      { flags: '--keep', text: 'leave the stack up at the end' },
+      { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
+      { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
+    ],
+    answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },
+    examples: ['drill', 'drill --rows 100000 --sql my-schema.sql'],
+  },
+  {
+    name: 'stack up',
+    summary: 'start the four servers to play with, and print a datapipe.yaml for them',
+    options: [directory, install],
+  },
+  { name: 'stack status', summary: 'show the servers of a stack, or of all stacks', options: [directory] },
+  {
+    name: 'stack down',
+    summary: 'stop the servers of a stack and remove its data',
+    options: [directory, { flags: '--keep', text: 'leave the data' }],
+  },
+  {
+    name: 'stack start',
+    summary: 'start one server of a stack and wait until it serves',
+    arguments: [{ name: 'COMPONENT', text: 'which', required: true, choices: componentNames }],
+    options: [directory],
+  },
+  {
+    name: 'stack stop',
+    summary: 'stop one server of a stack; its data stay',
+    arguments: [{ name: 'COMPONENT', text: 'which', required: true, choices: componentNames }],
+    options: [directory],
+  },
+  {
+    name: 'archive-wal',
+    summary: "store a WAL segment for good: PostgreSQL's archive_command",
+    description:
+      "Never overwrites, is durable when it returns, and keys by system identifier and timeline. In postgresql.conf: archive_command = 'datapipe archive-wal %p DIRECTORY'.",
+    arguments: [
+      { name: 'SEGMENT_PATH', text: "%p: relative to the server's data directory, which is the working directory", required: true },
+      { name: 'DIRECTORY', text: 'the archive', required: true },
+    ],
+  },
+]

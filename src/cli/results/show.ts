@@ -1,0 +1,83 @@
+import type { ShowResult } from '../../commands/show.ts'
+import { describeFinding } from '../render/describe-event.ts'
+import { formatBytes, formatSeconds, formatTable } from '../render/format.ts'
+import { noStyle } from '../render/style.ts'
+
+/** The manifest for people. */
+export function showText(result: ShowResult): string {
+  const { backup, postgres, kafka, registry, connect, phases, findings } = result
+  const point = backup.recoveryPoint
+  const sections = [
+    [
+      `backup ${backup.id}${backup.label === undefined ? '' : ` "${backup.label}"`}: ${backup.state}\n`,
+      facts([
+        ['taken', `${backup.startedAt} to ${backup.finishedAt ?? '?'} by ${result.createdBy}`],
+        ['size', `${formatBytes(backup.bytes)} in ${backup.files} files, and ${formatBytes(backup.sharedBytes)} of WAL`],
+        ['recovery point', point === undefined ? '-' : `${point.name} (${point.kind}), ${point.takenAt}`],
+      ]),
+    ],
+    postgres && [
+      'postgres\n',
+      facts([
+        ['server', `${postgres.version}, system ${postgres.systemIdentifier}, timeline ${postgres.timeline}`],
+        ['databases', postgres.databases.join(', ')],
+        ['files', formatBytes(postgres.bytes)],
+        ['WAL', `${postgres.walSegments} segments, up to ${postgres.reachesLsn}`],
+        [
+          'recovers to',
+          point?.postgres === undefined ? '-' : `${point.postgres.lsn}${point.postgres.time === undefined ? '' : ` (${point.postgres.time})`}`,
+        ],
+      ]),
+    ],
+    kafka && [
+      `kafka: cluster ${kafka.clusterId}, ${kafka.topics.length} topics, ${kafka.groups.length} groups\n`,
+      indent(
+        formatTable(
+          [
+            ['TOPIC', 'KIND', 'PARTITIONS', 'RECORDS', 'SIZE'],
+            ...kafka.topics.map(({ name, kind, partitions, records, bytes }) => [
+              name,
+              kind ?? '-',
+              String(partitions),
+              String(records),
+              formatBytes(bytes),
+            ]),
+          ],
+          [2, 3, 4],
+        ),
+      ),
+      kafka.groups.length === 0 ? '' : facts([['groups', kafka.groups.join(', ')]]),
+    ],
+    registry && [
+      'registry\n',
+      facts([
+        ['server', `${registry.kind} ${registry.version}`],
+        ['holds', `${registry.subjects} subjects, ${registry.versions} versions, ${registry.ids} ids`],
+        ['ways back', registry.routes.join(', ')],
+      ]),
+    ],
+    connect && [
+      `connect: ${connect.version}\n`,
+      indent(
+        formatTable([
+          ['CONNECTOR', 'STATE', 'CLASS', 'SECRETS TO SUPPLY'],
+          ...connect.connectors.map(({ name, state, class: type, secrets }) => [name, state, type, secrets.join(', ') || '-']),
+        ]),
+      ),
+    ],
+    phases.length > 0 && ['phases\n', facts(phases.map(({ name, seconds }) => [name, formatSeconds(seconds)]))],
+    findings.length > 0 && ['findings\n', ...findings.map((finding) => indent(describeFinding(finding, noStyle)))],
+  ]
+  return sections
+    .filter((section) => Array.isArray(section))
+    .map((section) => section.join(''))
+    .join('\n')
+}
+
+function facts(rows: string[][]): string {
+  return indent(formatTable(rows))
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ')
+}

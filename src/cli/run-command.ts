@@ -1,0 +1,96 @@
+import type { DatapipeConfig } from '../base/config.ts'
+import type { Context } from '../base/context.ts'
+import { answers } from '../base/errors.ts'
+import { componentNames } from '../repository/layout.ts'
+import { type CommandInput, oneOf } from './command-input.ts'
+import { plainText } from './results/plain.ts'
+
+/** What a command gave: data for `--json`, and the same for people. */
+export interface Outcome {
+  exitCode: number
+  result: unknown
+  text: () => string
+}
+
+export interface CommandCall {
+  input: CommandInput
+  /** Loads the configuration on first use: not every command has one. `file` when it is not that of --config. */
+  config(file?: string): Promise<DatapipeConfig>
+  context: Context
+}
+
+type Command = (call: CommandCall) => Promise<Outcome>
+
+/** Every command of the table by name. Modules are loaded when their command runs: `archive-wal` runs once a segment and must start fast. */
+export const commands: Readonly<Record<string, Command>> = {
+  backup: async ({ input, config, context }) => {
+    const { backup } = await import('../commands/backup.ts')
+    const options = { config: await config(), fresh: input.flag('fresh'), ...defined({ label: input.text('label') }) }
+    return outcome(await backup(options, context))
+  },
+  list: async ({ config, context }) => {
+    const [{ list }, { listText }] = await Promise.all([import('../commands/list.ts'), import('./results/list.ts')])
+    return outcome(await list({ config: await config() }, context), listText)
+  },
+  show: async ({ input, config, context }) => {
+    const [{ show }, { showText }] = await Promise.all([import('../commands/show.ts'), import('./results/show.ts')])
+    return outcome(await show({ config: await config(), backup: input.argument('BACKUP') }, context), showText)
+  },
+  verify: async ({ input, config, context }) => {
+    const [{ verify }, { verifyText }] = await Promise.all([import('../commands/verify.ts'), import('./results/verify.ts')])
+    const options = { config: await config(), backup: input.argument('BACKUP', 'latest'), all: input.flag('all') }
+    return outcome(await verify(options, context), verifyText)
+  },
+  'stack up': async ({ input, context }) => {
+    const [{ stackUp }, { stackUpText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
+    const install = input.flag('install') || process.env.DATAPIPE_INSTALL === '1'
+    return done(await stackUp({ context, install, ...directoryOf(input) }), stackUpText)
+  },
+  'stack status': async ({ input, context }) => {
+    const [{ stackStatus }, { stackStatusText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
+    return done(await stackStatus({ context, ...directoryOf(input) }), stackStatusText)
+  },
+  'stack down': async ({ input, context }) => {
+    const { stackDown } = await import('../commands/stack.ts')
+    return done(await stackDown({ context, keep: input.flag('keep'), ...directoryOf(input) }), ({ directory }) => `${directory} is down\n`)
+  },
+  'stack start': async ({ input, context }) => {
+    const { stackStart } = await import('../commands/stack.ts')
+    return done(await stackStart({ context, component: componentOf(input), ...directoryOf(input) }), ({ component }) => `${component} serves\n`)
+  },
+  'stack stop': async ({ input, context }) => {
+    const { stackStop } = await import('../commands/stack.ts')
+    return done(await stackStop({ context, component: componentOf(input), ...directoryOf(input) }), ({ component }) => `${component} is stopped\n`)
+  },
+  'archive-wal': async ({ input }) => {
+    const { archiveWalCommand } = await import('../commands/archive-wal.ts')
+    return done(await archiveWalCommand(input.argument('SEGMENT_PATH'), input.argument('DIRECTORY')), ({ path, already }) =>
+      already ? `${path} was there already\n` : `${path}\n`,
+    )
+  },
+}
+
+/** A result that carries its exit code. */
+function outcome<T extends { exitCode: number }>(result: T, text: (result: T) => string = plainText): Outcome {
+  return { exitCode: result.exitCode, result, text: () => text(result) }
+}
+
+/** A result that can only be success. */
+function done<T>(result: T, text: (result: T) => string): Outcome {
+  return { exitCode: answers.ok, result, text: () => text(result) }
+}
+
+function directoryOf(input: CommandInput) {
+  return defined({ directory: input.text('directory') })
+}
+
+function componentOf(input: CommandInput) {
+  return oneOf(input.argument('COMPONENT'), componentNames)
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Leaves out what is undefined: an option that was not typed is absent, not undefined. */
+function defined<T extends object>(options: T): Defined<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>
+}

@@ -1,0 +1,17 @@
+import type { ArtifactReader } from './artifact.ts'
+
+/** The same reader, noting in `intact` the path of every artifact that was read to its end and matched: it need not be read again. */
+export function trackingReader(reader: ArtifactReader, intact: Set<string>): ArtifactReader {
+  return {
+    artifacts: reader.artifacts,
+    async *read(artifact) {
+      yield* reader.read(artifact)
+      intact.add(artifact.path)
+    },
+    async readAll(artifact) {
+      const bytes = await reader.readAll(artifact)
+      intact.add(artifact.path)
+      return bytes
+    },
+  }
+}
