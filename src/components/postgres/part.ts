@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DatapipeError } from '../../base/errors.ts'
 import { artifactSchema } from '../../repository/artifact.ts'
 
 /** PostgreSQL's part of a manifest. LSNs as the server prints them, sizes in bytes. */
@@ -75,4 +76,15 @@ export type ServerPart = z.infer<typeof serverPartSchema>
 
 export const postgresPartSchema = z.strictObject({ server: serverPartSchema, base: basePartSchema, wal: walPartSchema })
 export type PostgresPart = z.infer<typeof postgresPartSchema>
-export { postgresPartSchema as postgresPart }
+
+/** Reads PostgreSQL's part of a manifest. Throws `artifact-damaged` naming the first thing that does not fit. */
+export function parsePostgresPart(part: unknown): PostgresPart {
+  const parsed = postgresPartSchema.safeParse(part)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const path = ['components.postgres', ...(issue?.path ?? [])].join('.')
+  throw new DatapipeError('artifact-damaged', `the postgres part of the manifest does not fit: ${issue?.message ?? 'unknown'}`, {
+    path,
+    cause: parsed.error,
+  })
+}
