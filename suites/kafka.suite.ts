@@ -12,7 +12,7 @@ import { listOffsets } from '../src/clients/kafka/list-offsets.ts'
 import { newProducerId } from '../src/clients/kafka/produce-raw.ts'
 import { splitBatches } from '../src/clients/kafka/read-batches.ts'
 import { isDense } from '../src/clients/kafka/record-batch.ts'
-import { createTopic, deleteRecords } from '../src/clients/kafka/topic-admin.ts'
+import { createTopic, deleteRecords, deleteTopics } from '../src/clients/kafka/topic-admin.ts'
 import { openBatchSender } from '../src/components/kafka/batch-sender.ts'
 import {
   assembleKafkaPart,
@@ -164,7 +164,7 @@ describe('everything backed up, wiped and restored', () => {
     expect(codes.length).toBe(6)
   })
 
-  test('one changed byte in any artifact is found, with artifact, partition and offsets; restoring it fails', async () => {
+  test('one changed byte in any artifact is found, with artifact, partition and offsets', async () => {
     for (const artifact of reader.artifacts) {
       const bytes = await reader.readAll(artifact)
       const at = Math.floor(bytes.length / 2)
@@ -209,7 +209,61 @@ test('a backup that was killed goes on behind what it had stored, and is as good
   expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
 })
 
-test('an existing empty topic is taken; one with other partitions is refused', async () => {
+test('records deleted while they were read, and a topic deleted, are harm; what was stored is still good', async () => {
+  await wipeAll()
+  await produceMany('many', 2, 100)
+  await produceMany('other', 1, 100)
+  const selected = await selectTopics(config, context)
+  const frozen = await freezeTopics(config, selected, context)
+  await using client = await connectKafka(config, context)
+  await deleteRecords(client, 'many', 1, 60n)
+  await deleteTopics(client, ['other'])
+  const storage = memoryStorage()
+  const writer = await newBackup(storage)
+  const backedUp = await backupTopics({ config, topics: selected, frozen, writer: writer.component('kafka'), context })
+  expect(backedUp.findings.map(({ severity, code, item }) => [severity, code, item])).toEqual([
+    ['harm', 'records-lost', 'many/1'],
+    ['harm', 'topic-gone', 'other/0'],
+  ])
+  const part = assembleKafkaPart(backedUp, [])
+  expect(part.topics[0]?.partitions[1]?.gaps).toEqual({ count: 1, offsets: 50n, first: [{ from: 0n, to: 50n, reason: 'deleted' }] })
+  expect(await verifyKafka(part, createArtifactReader(storage, writer.artifacts()), context)).toEqual([])
+})
+
+test('an open transaction is told, and an aborted one whose marker lies behind the end stays out', async () => {
+  await wipeAll()
+  await using client = await connectKafka(config, context)
+  await createTopic(client, { name: 'open', partitions: 1, replicationFactor: 1, configs: {} })
+  await listOffsets(client, new Map([['open', [0]]]), 'latest')
+  const [one, two] = ['first', 'second'].map((id) => kafka.producer({ transactionalId: `open-${id}`, idempotent: true, maxInFlightRequests: 1 }))
+  await one?.connect()
+  await two?.connect()
+  const aborting = await one?.transaction()
+  const staying = await two?.transaction()
+  await aborting?.send({ topic: 'open', messages: [{ key: 'a', value: 'aborted' }] })
+  await staying?.send({ topic: 'open', messages: [{ key: 'b', value: 'open' }] })
+  await aborting?.abort()
+
+  const selected = await selectTopics(config, context)
+  const frozen = await waitUntil(
+    async () => {
+      const found = await freezeTopics(config, selected, context)
+      return found.topics.get('open')?.[0]?.endOffset === 1n && found
+    },
+    { what: 'the abort marker', timeoutMs: 10_000 },
+  )
+  expect(frozen.findings.map(({ code, item }) => [code, item])).toEqual([['open-transaction', 'open/0']])
+  const storage = memoryStorage()
+  const writer = await newBackup(storage)
+  const part = assembleKafkaPart(await backupTopics({ config, topics: selected, frozen, writer: writer.component('kafka'), context }), [])
+  expect(part.topics[0]?.partitions[0]).toMatchObject({ committedRecords: 0n, endOffset: 1n, aborted: [{ firstOffset: 0n, lastOffset: 0n }] })
+  expect(await verifyKafka(part, createArtifactReader(storage, writer.artifacts()), context)).toEqual([])
+  await staying?.abort()
+  await one?.disconnect()
+  await two?.disconnect()
+})
+
+test('an existing empty topic is taken; damage stops a restore; a topic with other partitions is refused', async () => {
   await wipeAll()
   await produceMany('many', 2)
   const storage = memoryStorage()
@@ -221,6 +275,16 @@ test('an existing empty topic is taken; one with other partitions is refused', a
   await createTopic(client, { name: 'many', partitions: 2, replicationFactor: 1, configs: { 'retention.ms': '7000' } })
   await restoreTopics({ part, reader, config, topics: ['many'], context })
   expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
+  await wipeAll()
+  const [first] = reader.artifacts
+  if (first === undefined) throw new Error('nothing stored')
+  const bytes = await reader.readAll(first)
+  bytes[200] = (bytes[200] ?? 0) ^ 4
+  const damaged: ArtifactReader = { ...reader, ...readerOver(reader, first.path, bytes) }
+  await expect(restoreTopics({ part, reader: damaged, config, topics: ['many'], context })).rejects.toMatchObject({
+    code: 'artifact-damaged',
+    path: first.path,
+  })
   await wipeAll()
   await createTopic(client, { name: 'many', partitions: 3, replicationFactor: 1, configs: {} })
   await expect(restoreTopics({ part, reader, config, topics: ['many'], context })).rejects.toMatchObject({ code: 'target-not-empty' })

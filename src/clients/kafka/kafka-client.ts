@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError, describeError } from '../../base/errors.ts'
-import { answerIn, asDatapipeError, KafkaFailure, throwOnError, translate } from './failure.ts'
+import { answerIn, asDatapipeError, kafkaErrors, KafkaFailure, throwOnError, translate } from './failure.ts'
 
 export interface Broker {
   nodeId: number
@@ -88,7 +88,9 @@ export class KafkaClient implements AsyncDisposable {
   /** The leader of a partition, from the last metadata; a retriable failure while there is none. */
   async leaderOf(topic: string, partition: number): Promise<Broker> {
     const key = `${topic}/${partition}`
-    if (!this.#leaders.has(key)) await this.topics([topic])
+    if (!this.#leaders.has(key) && (await this.topics([topic])).length === 0) {
+      throw new KafkaFailure(`there is no topic ${topic}`, { kafkaCode: kafkaErrors.unknownTopicOrPartition, retriable: true })
+    }
     const leader = this.#leaders.get(key)
     const broker = this.#brokers.find(({ nodeId }) => nodeId === leader)
     if (broker === undefined) throw new KafkaFailure(`topic ${topic} partition ${partition} has no leader`, { kafkaCode: 5, retriable: true })

@@ -81,6 +81,7 @@ export async function backupPartition(
   }
   const noteTroubles = (step: Exclude<DrainStep, { kind: 'batches' }>) => {
     if (step.kind === 'gone') {
+      noteGap(step.at, frozen.endOffset, true)
       findings.push(
         harm('topic-gone', item, `the topic was deleted or made anew while it was read: offsets ${step.at} to ${frozen.endOffset} are missing`),
       )

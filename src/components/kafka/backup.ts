@@ -17,7 +17,7 @@ export interface BackupTopicsOptions {
   frozen: FrozenTopics
   writer: ArtifactWriter
   context: Context
-  /** Partitions read at the same time (default 4) and bytes of one fetch (default 4 MiB): together they bound the memory. */
+  /** Partitions read at the same time (default 4) and bytes of one fetch (default 2 MiB): together they bound the memory. */
   lanes?: number
   fetchBytes?: number
 }
@@ -56,7 +56,7 @@ export async function backupTopics(options: BackupTopicsOptions): Promise<Backed
         topic,
         frozen: partition,
         writer,
-        fetchBytes: options.fetchBytes ?? 4 * 1024 * 1024,
+        fetchBytes: options.fetchBytes ?? 2 * 1024 * 1024,
         onBytes: (bytes) => {
           progress += bytes
           context.emit({ type: 'progress', task: 'kafka backup', done: progress, unit: 'bytes' })

@@ -31,7 +31,7 @@ export interface BatchSenderOptions {
 
 /** Brokers recognise repetitions of a producer's last five batches: no more may be under way. */
 const mostFlights = 4
-const mostBytes = 8 * 1024 * 1024
+const mostBytes = 4 * 1024 * 1024
 
 /**
  * An idempotent producer for one partition: each batch must get exactly the offset it is expected at. After a lost connection or a moved
@@ -43,6 +43,7 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
   const flights: Flight[] = []
   let nextOffset = options.startOffset
   let sequence = 0
+  let acknowledged = false
   const path = `kafka/topics/${topic}/${partition}`
 
   const attempt = async (flight: Flight): Promise<void> => {
@@ -75,6 +76,7 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
     const outcome = await first.answer
     if (!(outcome instanceof KafkaFailure)) {
       flights.shift()
+      acknowledged = true
       return
     }
     // A batch that overtook the one before it is out of order: sent again in order, like those after a lost connection.
@@ -82,10 +84,13 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
     await Promise.all(flights.map(({ answer }) => answer))
     for (const flight of flights) await client.retrying(() => attempt(flight), { onRetry: () => client.forgetLeaders(topic) })
     flights.length = 0
+    acknowledged = true
   }
   return {
     async send(batch, count) {
-      while (flights.length >= mostFlights || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {
+      // A broker takes any sequence number from a producer it does not know yet: were the first batch to fail, the second would take its place.
+      const window = acknowledged ? mostFlights : 1
+      while (flights.length >= window || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {
         await client.retrying(settleFirst)
       }
       const header = stampedHeader(batch, { ...producer, baseSequence: sequence })

@@ -32,7 +32,7 @@ export interface LivePartition {
 /** Committed records of a partition on a broker, in order, in portions of one batch, up to `end` (a stable offset). */
 export async function* liveRecords(source: LivePartition): AsyncGenerator<KafkaRecord[]> {
   const transactions = trackTransactions()
-  for await (const step of drainPartition({ ...source, fetchBytes: 4 * 1024 * 1024 })) {
+  for await (const step of drainPartition({ ...source, fetchBytes: 2 * 1024 * 1024 })) {
     if (step.kind !== 'batches') continue
     transactions.list(step.aborted)
     for (const { bytes, header } of step.batches) {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatapipeError } from '../../base/errors.ts'
-import { kafkaErrors, throwOnError } from '../../clients/kafka/failure.ts'
+import { kafkaCodeOf, kafkaErrors, throwOnError } from '../../clients/kafka/failure.ts'
 import { fetchRaw, type RawFetchAnswer } from '../../clients/kafka/fetch-raw.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import { listOffsets } from '../../clients/kafka/list-offsets.ts'
 import { type RawBatch, splitBatches } from '../../clients/kafka/read-batches.ts'
 import { checkBatchCrc } from '../../clients/kafka/record-batch.ts'
 
@@ -41,25 +42,30 @@ const emptyAnswers = 20
 export async function* drainPartition(options: DrainOptions): AsyncGenerator<DrainStep> {
   const { topic, partition, end } = options
   let next = options.from
+  /** Everything before it is accounted for; behind `next` while the log start has moved over what was wanted. */
+  let covered = options.from
+  let deleted = false
   let empty = 0
   let ahead: Promise<RawFetchAnswer | 'gone'> | undefined
   while (next < end) {
     const answer = await (ahead ?? fetchAt(options, next))
     ahead = undefined
     if (answer === 'gone') {
-      yield { kind: 'gone', at: next }
+      yield { kind: 'gone', at: covered }
       return
     }
     if (answer.errorCode === kafkaErrors.offsetOutOfRange) {
-      if (answer.logStartOffset <= next) {
+      // The answer itself says -1 for the log start then.
+      const start = (await listOffsets(options.client, new Map([[topic, [partition]]]), 'earliest')).get(topic)?.get(partition) ?? next
+      if (start <= next) {
         throw new DatapipeError('kafka-corrupt', `the log of ${topic}/${partition} ends before offset ${next}: it was truncated while it was read`, {
           path: `kafka/${topic}/${partition}`,
         })
       }
       let to = end
-      if (answer.logStartOffset < end) to = answer.logStartOffset
-      yield { kind: 'gap', from: next, to, deleted: true, atEnd: to === end }
+      if (start < end) to = start
       next = to
+      deleted = true
       continue
     }
     const batches = wholeBatches(answer.records, next, options)
@@ -69,8 +75,7 @@ export async function* drainPartition(options: DrainOptions): AsyncGenerator<Dra
         await sleep(150)
         continue
       }
-      yield { kind: 'gap', from: next, to: end, deleted: false, atEnd: true }
-      return
+      break
     }
     empty = 0
     const after = last.header.lastOffset + 1n
@@ -81,7 +86,9 @@ export async function* drainPartition(options: DrainOptions): AsyncGenerator<Dra
     }
     const wanted = batches.filter(({ header }) => header.baseOffset < end)
     const first = wanted[0]?.header.baseOffset ?? end
-    if (first > next) yield { kind: 'gap', from: next, to: first, deleted: false, atEnd: first === end }
+    // A log start inside a batch leaves the whole batch readable: what is missing is up to its first offset only.
+    if (first > covered) yield { kind: 'gap', from: covered, to: first, deleted, atEnd: first === end }
+    deleted = false
     if (wanted.length > 0) {
       const from = wanted[0]?.bytes.byteOffset ?? 0
       const size = wanted.reduce((sum, { header }) => sum + header.size, 0)
@@ -89,7 +96,9 @@ export async function* drainPartition(options: DrainOptions): AsyncGenerator<Dra
       yield { kind: 'batches', bytes, batches: wanted, aborted: answer.aborted }
     }
     next = after
+    covered = after
   }
+  if (covered < end) yield { kind: 'gap', from: covered, to: end, deleted, atEnd: true }
 }
 
 /** The whole batches of an answer that reach `next` or later; a first batch may begin before it. CRCs are checked. */
@@ -109,18 +118,29 @@ function wholeBatches(records: Buffer, next: bigint, { topic, partition }: Drain
 
 async function fetchAt(options: DrainOptions, offset: bigint): Promise<RawFetchAnswer | 'gone'> {
   const { client, lane, topic, topicId, partition, fetchBytes } = options
+  let goneSince: number | undefined
   return client.retrying(
     async () => {
-      const broker = await client.leaderOf(topic, partition)
-      const answer = await fetchRaw(client, broker, lane, { topic, partition, offset, maxBytes: fetchBytes, isolation: 1, maxWaitMs: 500 })
-      const code = answer.errorCode
-      if (code === kafkaErrors.unknownTopicOrPartition || code === kafkaErrors.unknownTopicId || code === kafkaErrors.inconsistentTopicId) {
-        const [now] = await client.topics([topic])
-        if (now === undefined || now.topicId !== topicId) return 'gone'
+      try {
+        const broker = await client.leaderOf(topic, partition)
+        const answer = await fetchRaw(client, broker, lane, { topic, partition, offset, maxBytes: fetchBytes, isolation: 1, maxWaitMs: 500 })
+        if (answer.errorCode !== kafkaErrors.offsetOutOfRange) throwOnError(answer.errorCode, `fetch ${topic}/${partition} at offset ${offset}`)
+        return answer
+      } catch (error) {
+        if (!topicMissing.has(kafkaCodeOf(error)) || (await isThere(client, topic, topicId))) throw error
+        goneSince ??= performance.now()
+        if (performance.now() - goneSince > goneAfterMs) return 'gone'
+        throw error
       }
-      if (code !== kafkaErrors.offsetOutOfRange) throwOnError(code, `fetch ${topic}/${partition} at offset ${offset}`)
-      return answer
     },
     { onRetry: () => client.forgetLeaders(topic) },
   )
+}
+
+const topicMissing = new Set<number | undefined>([kafkaErrors.unknownTopicOrPartition, kafkaErrors.unknownTopicId, kafkaErrors.inconsistentTopicId])
+/** A broker that has just started may not know every topic yet. */
+const goneAfterMs = 5000
+
+async function isThere(client: KafkaClient, topic: string, topicId: string): Promise<boolean> {
+  return (await client.topics([topic])).some((found) => found.topicId === topicId)
 }

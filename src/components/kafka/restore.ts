@@ -2,6 +2,8 @@ import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
+import { waitUntil } from '../../base/wait-until.ts'
+import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
 import { newProducerId } from '../../clients/kafka/produce-raw.ts'
@@ -62,7 +64,7 @@ export async function restoreTopics(options: RestoreTopicsOptions): Promise<Rest
   const { part, reader, config, context } = options
   await using client = await connectKafka(config, context)
   const targets = await lookAtTargets(client, part, options.topics, options.replicationFactor)
-  for (const target of targets) await prepare(client, target)
+  for (const target of targets) await prepare(client, target, options)
   const topics = targets.map(({ topic }) => topic)
   const starts = await readEnds(client, topics)
   const producer = await newProducerId(client)
@@ -103,17 +105,30 @@ export async function restoreTopics(options: RestoreTopicsOptions): Promise<Rest
 }
 
 /** Creates the topic, or brings an empty one, into the state for loading. */
-async function prepare(client: KafkaClient, { topic, replicationFactor, existing }: RestoreTarget): Promise<void> {
-  const wanted = whileLoading(topic.configs)
+async function prepare(client: KafkaClient, target: RestoreTarget, options: PlanRestoreOptions): Promise<void> {
+  const { topic, replicationFactor, existing } = target
+  const name = topic.name
   if (existing !== undefined) {
     const { set, remove } = configChanges(existing.configs, whileLoading({}))
-    await alterTopicConfig(client, topic.name, set, remove)
-    await waitForConfigs(client, topic.name, whileLoading({}))
+    await alterTopicConfig(client, name, set, remove)
+    await waitForConfigs(client, name, whileLoading({}))
     return
   }
   // Settings that the load does not depend on come with the originals afterwards, where one that this broker lacks can be left out.
-  const placed = Object.fromEntries(Object.entries(wanted).filter(([name]) => name in whileLoading({}) || name.startsWith('segment.')))
-  await createTopic(client, { name: topic.name, partitions: topic.partitions.length, replicationFactor, configs: placed })
+  const configs = Object.fromEntries(
+    Object.entries(whileLoading(topic.configs)).filter(([key]) => key in whileLoading({}) || key.startsWith('segment.')),
+  )
+  try {
+    await createTopic(client, { name, partitions: topic.partitions.length, replicationFactor, configs })
+  } catch (error) {
+    if (kafkaCodeOf(error) !== kafkaErrors.topicAlreadyExists) throw error
+    // Made a moment ago, by somebody else or by our own request whose answer was lost: it is judged like any topic that was there before.
+    const shown = async () => (await client.retrying(() => client.topics([name]))).length > 0
+    await waitUntil(shown, { what: `topic ${name} to be shown`, timeoutMs: 30_000, signal: client.context.signal })
+    const [again] = await lookAtTargets(client, options.part, [name], options.replicationFactor)
+    if (again?.existing === undefined) throw error
+    await prepare(client, again, options)
+  }
 }
 
 /** The ends of all partitions; waits until the leaders of topics just created answer. */
