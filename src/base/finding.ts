@@ -16,5 +16,5 @@ export interface Finding {
   /** One sentence, lowercase, without a full stop; shows the differing values, never a bare count. */
   message: string
   /** The next command to type. */
-  next?: string
+  next?: string | undefined
 }

@@ -1,0 +1,47 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { connectorStates } from '../../components/connect/inventory.ts'
+import { resumeConnectors } from '../../components/connect/control.ts'
+import { newBackupId } from '../../repository/layout.ts'
+import { discardUnfinished, resumeUnfinished } from '../../repository/unfinished.ts'
+import { type BackupWriter, createBackupWriter } from '../../repository/write-backup.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { stoppedNote } from './take-point.ts'
+
+interface BeginOptions {
+  storage: Storage
+  fresh: boolean
+  config: DatapipeConfig
+  context: Context
+}
+
+/**
+ * Goes on with an unfinished backup, or begins a new one. A backup that was killed inside its barrier has left connectors stopped: its notes
+ * name them, and they are resumed here, before anything else.
+ */
+export async function beginBackup({ storage, fresh, config, context }: BeginOptions): Promise<BackupWriter> {
+  const adopted = await resumeUnfinished(storage, context)
+  if (adopted !== undefined) await resumeLeftStopped(adopted, config, context)
+  if (adopted !== undefined && !fresh) return adopted
+  if (adopted !== undefined) await discardUnfinished(storage)
+  return createBackupWriter({ storage, context, id: newBackupId(context.now()) })
+}
+
+async function resumeLeftStopped(adopted: BackupWriter, { connect }: DatapipeConfig, context: Context): Promise<void> {
+  if (connect === undefined) return
+  const named = adopted
+    .component('connect')
+    .notes()
+    .filter(({ key }) => key === stoppedNote)
+    .flatMap(({ note }) => (Array.isArray(note) ? note.map(String) : []))
+  const stopped = (await connectorStates(connect, context)).filter(({ name, state }) => state === 'STOPPED' && named.includes(name))
+  if (stopped.length === 0) return
+  const names = stopped.map(({ name }) => name)
+  context.emit({
+    type: 'log',
+    level: 'warning',
+    component: 'connect',
+    message: `resuming ${names.join(', ')}: a killed backup had left them stopped`,
+  })
+  await resumeConnectors(connect, names, context)
+}

@@ -1,0 +1,135 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import { type Context, inPhase } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { type Lsn, parseLsn } from '../../base/lsn.ts'
+import type { ConnectorOffset } from '../../clients/connect.ts'
+import { connectPostgres } from '../../clients/postgres.ts'
+import { readOffsets, resumeConnectors, stopConnectors } from '../../components/connect/control.ts'
+import { capturesRelation, databaseOf, isDebeziumPostgres, publicationNameOf, slotNameOf } from '../../components/connect/debezium.ts'
+import type { ConnectorState } from '../../components/connect/inventory.ts'
+import { type FrozenTopics, freezeTopics } from '../../components/kafka/freeze.ts'
+import { readGroups } from '../../components/kafka/groups.ts'
+import type { GroupSnapshot } from '../../components/kafka/part.ts'
+import type { ArtifactWriter } from '../../repository/artifact.ts'
+import { resolveOffset } from '../../recovery-point/resolve-offset.ts'
+import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
+import type { Sources } from './sources.ts'
+
+/** The positions that belong together, as they were read. */
+export interface TakenPoint {
+  kind: 'barrier' | 'no-connector'
+  lsn: Lsn | undefined
+  xid: string | undefined
+  time: string | undefined
+  frozen: FrozenTopics | undefined
+  groups: GroupSnapshot[]
+  /** Stored offsets of the connectors that stood still, by name. */
+  offsets: ReadonlyMap<string, ConnectorOffset[]>
+  /** Seconds that change capture stood still, over all attempts; 0 without a connector. */
+  pausedSeconds: number
+  attempts: number
+  takenAt: string
+}
+
+interface PointOptions {
+  config: DatapipeConfig
+  sources: Sources
+  /** Remembers which connectors stand still, so that a killed backup does not leave them so for ever. */
+  writer: ArtifactWriter
+  context: Context
+}
+
+/** Key of the note that names connectors which a backup has stopped. */
+export const stoppedNote = 'connect/stopped'
+
+/**
+ * By barrier when running Debezium connectors capture this database; otherwise nothing ties the components together but the moment.
+ * Throws `barrier-not-reached`, and whatever the servers refuse.
+ */
+export async function takePoint(options: PointOptions): Promise<TakenPoint> {
+  const { config, sources, context } = options
+  const capturing = capturingConnectors(sources)
+  if (config.postgres === undefined || config.connect === undefined || capturing.length === 0) return momentPoint(options)
+  const { postgres, connect } = config
+  await options.writer.remember(
+    stoppedNote,
+    capturing.map(({ name }) => name),
+    [],
+  )
+  const barrier = await takeBarrier(
+    {
+      connectors: capturing.map(({ name }) => name),
+      stop: (names) => stopConnectors(connect, names, context),
+      // Not to be stopped by Ctrl-C: a connector that stays stopped is a fault of ours.
+      resume: (names) => resumeConnectors(connect, names, { ...context, signal: new AbortController().signal }),
+      readOffsets: async () =>
+        new Map(await Promise.all(capturing.map(async ({ name }) => [name, await readOffsets(connect, name, context)] as const))),
+      resolve: (name, offsets) => whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context }),
+      readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
+      freeze: async () =>
+        config.kafka === undefined || sources.topics === undefined ? undefined : freezeTopics(config.kafka, sources.topics, context),
+    },
+    context,
+  )
+  const { lsn, xid, time, groups, ends, offsets, pausedSeconds, attempts, takenAt } = barrier
+  return { kind: 'barrier', lsn, xid, time, frozen: ends, groups, offsets, pausedSeconds, attempts, takenAt }
+}
+
+/** Running Debezium PostgreSQL connectors. One that somebody else stopped stays as it is and moves no offset. */
+export function capturingConnectors(sources: Sources): ConnectorState[] {
+  return (sources.connect?.connectors ?? []).filter(({ config, state }) => isDebeziumPostgres(config) && state === 'RUNNING')
+}
+
+function named(connectors: ConnectorState[], name: string): ConnectorState {
+  const found = connectors.find((connector) => connector.name === name)
+  if (found === undefined) throw new TypeError(`no connector ${name}`)
+  return found
+}
+
+async function whereItStands(of: {
+  connector: ConnectorState
+  offsets: { offset: Record<string, unknown> | null }[]
+  url: string
+  context: Context
+}): Promise<ConnectorPosition> {
+  const { connector, offsets, url, context } = of
+  const [stored, second] = offsets
+  if (stored?.offset == null) return { clean: false, reason: 'it has no stored offset yet: its initial snapshot has not finished' }
+  if (second !== undefined)
+    throw new DatapipeError('not-supported', `connector ${connector.name} keeps ${offsets.length} source partitions; one was expected`)
+  await using client = await connectPostgres(url, { database: databaseOf(connector.config), signal: context.signal })
+  return resolveOffset({
+    client,
+    slot: slotNameOf(connector.config),
+    publication: publicationNameOf(connector.config),
+    offset: stored.offset,
+    captures: capturesRelation(connector.config),
+  })
+}
+
+/** The moment: WAL position, then groups, then end offsets, so that no position lies behind what it belongs to. */
+async function momentPoint({ config, sources, context }: PointOptions): Promise<TakenPoint> {
+  return inPhase(context, 'recovery point without a connector', async () => {
+    const groups = config.kafka === undefined ? [] : await readGroups(config.kafka, context)
+    const frozen = config.kafka === undefined || sources.topics === undefined ? undefined : await freezeTopics(config.kafka, sources.topics, context)
+    const lsn = config.postgres === undefined ? undefined : await currentLsn(config.postgres.url, context)
+    return {
+      kind: 'no-connector',
+      lsn,
+      xid: undefined,
+      time: undefined,
+      frozen,
+      groups,
+      offsets: new Map(),
+      pausedSeconds: 0,
+      attempts: 0,
+      takenAt: context.now().toISOString(),
+    }
+  })
+}
+
+async function currentLsn(url: string, context: Context): Promise<Lsn> {
+  await using client = await connectPostgres(url, { signal: context.signal })
+  const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn')
+  return parseLsn(row?.lsn ?? '')
+}

@@ -1,0 +1,231 @@
+import type { DatapipeConfig } from '../base/config.ts'
+import { type Context, inPhase } from '../base/context.ts'
+import { answers, DatapipeError } from '../base/errors.ts'
+import type { ComponentName } from '../base/events.ts'
+import type { Finding } from '../base/finding.ts'
+import { formatLsn, parseLsn } from '../base/lsn.ts'
+import { connectPostgres } from '../clients/postgres.ts'
+import type { PlanStep, RestoreOutcome } from '../components/component.ts'
+import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
+import { appendRecords } from '../components/kafka/append-records.ts'
+import { type OffsetMap, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
+import { restorePostgres } from '../components/postgres/restore.ts'
+import { type RegistryRoute, restoreRegistry } from '../components/registry/index.ts'
+import type { RecoveryPoint } from '../repository/manifest.ts'
+import { type Backup, openBackup } from '../repository/open-backup.ts'
+import { openStorage } from '../storage/open-storage.ts'
+import { type Phase, recording } from './backup/recording.ts'
+import { awaitWorkers, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
+import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
+import { planRestore, type RestorePlan } from './restore/plan.ts'
+import { startServer } from './restore/start-server.ts'
+import { sideBySide } from './side-by-side.ts'
+
+export interface RestoreOptions {
+  config: DatapipeConfig
+  /** Id, a beginning of it, or `latest`. */
+  backup: string
+  /** Stop after the plan. */
+  dryRun?: boolean
+  /** Allow the cluster that the backup came from as target (it must be empty all the same). */
+  inPlace?: boolean
+  registryRoute?: RegistryRoute | 'auto'
+  only?: ComponentName[]
+  /** JSON `{"CONNECTOR": {"KEY": "value"}}` for secrets that the backup does not hold. */
+  secretsFile?: string
+  leaveConnectorsStopped?: boolean
+  /** Starters of the library's caller, instead of `startCommand`s. */
+  start?: Partial<Record<'postgres' | 'registry' | 'connect', () => Promise<void>>>
+  /** Let the restored server archive as its configuration says. Only right where it cannot meet the source's archive. */
+  resumeArchiving?: boolean
+}
+
+export interface RestoreResult {
+  exitCode: number
+  backup: string
+  dryRun: boolean
+  recoveryPoint: RecoveryPoint
+  registryRoute: RegistryRoute | undefined
+  plan: PlanStep[]
+  outcomes: RestoreOutcome[]
+  slots: { connector: string; slot: string; confirmedFlushLsn: string }[]
+  seconds: number
+  phases: Phase[]
+  findings: Finding[]
+}
+
+/**
+ * Restores a backup into empty servers, at its recovery point. First the plan, which refuses what is unsafe; then registry, internal topics
+ * (their owners down), and side by side: topics with their groups, and PostgreSQL behind its fence; then slots, the fence lifted, workers
+ * started, connectors STOPPED, offsets written and read back, connectors resumed.
+ */
+export async function restore(options: RestoreOptions, outer: Context): Promise<RestoreResult> {
+  const started = performance.now()
+  const { context, phases, findings } = recording(outer)
+  const { config } = options
+  const backup = await openBackup(openStorage(config.repository.url), options.backup, context)
+  const parts = partsOf(backup, options.only)
+  if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
+  const { recoveryPoint } = backup.manifest
+  const plan = await inPhase(context, 'plan', () =>
+    planRestore({ config, parts, recoveryPoint, inPlace: options.inPlace ?? false, route: options.registryRoute ?? 'auto', context }),
+  )
+  const run: Run = { options, config, backup, parts, plan, context }
+  const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
+  for (const outcome of outcomes.list) findings.push(...outcome.findings)
+  return {
+    exitCode: findings.some(({ severity }) => severity === 'harm') ? answers.incomplete : answers.ok,
+    backup: backup.id,
+    dryRun: options.dryRun ?? false,
+    recoveryPoint,
+    registryRoute: plan.registry?.route,
+    plan: plan.steps,
+    outcomes: outcomes.list,
+    slots: outcomes.slots.map(({ connector, slot, confirmedFlushLsn }) => ({ connector, slot, confirmedFlushLsn: formatLsn(confirmedFlushLsn) })),
+    seconds: (performance.now() - started) / 1000,
+    phases,
+    findings,
+  }
+}
+
+interface Run {
+  options: RestoreOptions
+  config: DatapipeConfig
+  backup: Backup
+  parts: Parts
+  plan: RestorePlan
+  context: Context
+}
+
+async function act(run: Run): Promise<{ list: RestoreOutcome[]; slots: MadeSlot[] }> {
+  const { plan } = run
+  const raw = plan.registry?.registryDown ?? false
+  const early = raw ? [await loadTopics(run, plan.topics.registry, 'restore the registry topic')] : []
+  const registry = await bringRegistry(run, raw)
+  const internal = await bringInternalTopics(run)
+  const [topics, postgres] = await sideBySide([bringTopics(run), bringPostgres(run), startWorkers(run)])
+  const connect = await bringConnectors(run, postgres.slots)
+  const outcomes = [...early.map(({ outcome }) => outcome), registry, internal, ...topics, postgres.outcome, connect]
+  return { list: outcomes.filter((outcome) => outcome !== undefined), slots: postgres.slots }
+}
+
+async function bringRegistry({ parts, config, backup, plan, options, context }: Run, raw: boolean): Promise<RestoreOutcome | undefined> {
+  if (parts.registry === undefined || config.registry === undefined || plan.registry === undefined) return undefined
+  const { registry } = config
+  if (raw) await startServer({ what: 'registry', hook: options.start?.registry, command: registry.startCommand, context })
+  return restoreRegistry({
+    part: parts.registry,
+    reader: backup.component('registry'),
+    config: registry,
+    route: plan.registry.route,
+    usedIds: usedIdsOf(parts.kafka),
+    context,
+  })
+}
+
+/** The workers' topics, verbatim, and behind them the records that keep every connector STOPPED when the workers come up. */
+async function bringInternalTopics(run: Run): Promise<RestoreOutcome | undefined> {
+  const { plan, parts, config, backup, context } = run
+  if (plan.topics.workers.length === 0) return undefined
+  const loaded = await loadTopics(run, plan.topics.workers, 'restore internal topics')
+  const topic = config.connect?.configTopic
+  if (parts.connect && config.kafka && topic !== undefined && plan.topics.workers.includes(topic)) {
+    const connectors = await readStoredConnectors(parts.connect, backup.component('connect'))
+    const records = connectors.flatMap(({ name }) => keepStoppedRecords(name))
+    if (records.length > 0) await appendRecords({ config: config.kafka, topic, partition: 0, records, context })
+  }
+  return loaded.outcome
+}
+
+async function bringTopics(run: Run): Promise<RestoreOutcome[]> {
+  const { plan, parts, config, context } = run
+  if (parts.kafka === undefined || config.kafka === undefined) return []
+  const { kafka } = config
+  const part = parts.kafka
+  const loaded = await loadTopics(run, plan.topics.data, 'restore topics')
+  const groups = await inPhase(context, 'restore groups', () => restoreGroups({ part, offsetMap: loaded.offsetMap, config: kafka, context }))
+  return [loaded.outcome, groups]
+}
+
+async function loadTopics(run: Run, topics: string[], phase: string): Promise<{ outcome: RestoreOutcome; offsetMap: OffsetMap }> {
+  const { parts, config, backup, context } = run
+  if (parts.kafka === undefined || config.kafka === undefined) throw new TypeError('no kafka to restore topics into')
+  const { kafka } = config
+  const part = parts.kafka
+  const { offsetMap, ...outcome } = await inPhase(context, phase, () =>
+    restoreTopics({ part, reader: backup.component('kafka'), config: kafka, topics, context }),
+  )
+  return { outcome, offsetMap }
+}
+
+/** PITR behind the fence, slots, then the fence is lifted. Disposal stops a server whose fence was not lifted. */
+async function bringPostgres({ parts, config, backup, options, context }: Run): Promise<{ outcome: RestoreOutcome | undefined; slots: MadeSlot[] }> {
+  if (parts.postgres === undefined || config.postgres === undefined) return { outcome: undefined, slots: [] }
+  const { recoveryPoint } = backup.manifest
+  await using fenced = await restorePostgres({
+    part: parts.postgres,
+    reader: backup.component('postgres'),
+    recoveryPoint,
+    config: config.postgres,
+    context,
+  })
+  const connectors = parts.connect === undefined ? [] : await readStoredConnectors(parts.connect, backup.component('connect'))
+  const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, recoveryPoint.postgres?.lsn ?? ''))
+  const unmade = parts.postgres.server.slots.filter(({ name }) => !slots.some(({ slot }) => slot === name))
+  const findings = await inPhase(context, 'lift the fence', () =>
+    fenced.release({
+      ...(options.start?.postgres === undefined ? {} : { start: options.start.postgres }),
+      ...(options.resumeArchiving === undefined ? {} : { resumeArchiving: options.resumeArchiving }),
+    }),
+  )
+  return {
+    outcome: {
+      component: 'postgres',
+      counts: { segments: fenced.restored.segments, slots: slots.length },
+      bytes: fenced.restored.bytes,
+      findings: [...findings, ...unmade.map(slotNotMade)],
+    },
+    slots,
+  }
+}
+
+function slotNotMade({ name, plugin, database }: { name: string; plugin: string; database: string }): Finding {
+  return {
+    severity: 'warning',
+    code: 'slot-not-created',
+    component: 'postgres',
+    item: name,
+    message: `the source had logical slot ${name} (${plugin}), which belongs to no connector of the backup: it was not created`,
+    next: `psql ${database}: SELECT pg_create_logical_replication_slot('${name}', '${plugin}')`,
+  }
+}
+
+async function startWorkers({ parts, config, plan, options, context }: Run): Promise<void> {
+  if (parts.connect === undefined || config.connect === undefined || !plan.workersDown) return
+  const { connect } = config
+  await inPhase(context, 'start connect', async () => {
+    await startServer({ what: 'Connect workers', hook: options.start?.connect, command: connect.startCommand, context })
+    await awaitWorkers(connect, context)
+  })
+}
+
+async function bringConnectors({ parts, config, backup, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
+  if (parts.connect === undefined || config.connect === undefined) return undefined
+  const counts = await restoreConnectors({
+    part: parts.connect,
+    reader: backup.component('connect'),
+    config: config.connect,
+    slots,
+    flushLsn: config.postgres === undefined ? undefined : await liveFlushLsn(config.postgres.url, context),
+    secretsFile: options.secretsFile,
+    leaveStopped: options.leaveConnectorsStopped ?? false,
+    context,
+  })
+  return { component: 'connect', counts, bytes: 0, findings: [] }
+}
+
+async function liveFlushLsn(url: string, context: Context): Promise<bigint> {
+  await using client = await connectPostgres(url, { signal: context.signal })
+  const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  return parseLsn(row?.lsn ?? '')
+}

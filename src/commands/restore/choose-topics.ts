@@ -1,0 +1,40 @@
+import type { ConnectConfig } from '../../base/config.ts'
+import type { KafkaPart } from '../../components/kafka/part.ts'
+import type { RegistryPart } from '../../components/registry/part.ts'
+import { registryTopics } from '../backup/topic-kinds.ts'
+
+export interface TopicChoice {
+  /** The registry's own topics: restored raw before the registry starts. */
+  registry: string[]
+  /** Connect's internal topics: restored raw before the workers start. */
+  workers: string[]
+  /** Everything that carries data. */
+  data: string[]
+  /** In the backup, but not restored raw: their owner runs, and its state goes back over REST. */
+  evidence: string[]
+}
+
+export interface ChoiceOptions {
+  part: KafkaPart
+  registry: RegistryPart | undefined
+  connect: ConnectConfig | undefined
+  /** The registry is down and comes back from its topic. */
+  registryRaw: boolean
+  /** No worker answers. */
+  workersDown: boolean
+}
+
+/** Which topics of the backup are restored, and when. Pure. */
+export function chooseTopics({ part, registry, connect, registryRaw, workersDown }: ChoiceOptions): TopicChoice {
+  const ofRegistry = new Set(registryTopics(registry?.topic))
+  const ofWorkers = new Set(connect === undefined ? [] : [connect.configTopic, connect.offsetTopic, connect.statusTopic])
+  const names = part.topics.map(({ name }) => name)
+  const registryNames = names.filter((name) => ofRegistry.has(name))
+  const workerNames = names.filter((name) => ofWorkers.has(name))
+  return {
+    registry: registryRaw ? registryNames : [],
+    workers: workersDown ? workerNames : [],
+    data: names.filter((name) => !ofRegistry.has(name) && !ofWorkers.has(name)),
+    evidence: [...(registryRaw ? [] : registryNames), ...(workersDown ? [] : workerNames)],
+  }
+}

@@ -1,0 +1,38 @@
+import type { ComponentName } from '../../base/events.ts'
+import { type ConnectPart, parseConnectPart } from '../../components/connect/part.ts'
+import { type KafkaPart, parseKafkaPart, schemaIdsOf } from '../../components/kafka/part.ts'
+import { type PostgresPart, parsePostgresPart } from '../../components/postgres/part.ts'
+import { parseRegistryPart, type RegistryPart } from '../../components/registry/part.ts'
+import type { UsedSchemaId } from '../../components/registry/verify.ts'
+import type { Backup } from '../../repository/open-backup.ts'
+
+/** The parts of a backup that a command works on. */
+export interface Parts {
+  postgres?: PostgresPart
+  kafka?: KafkaPart
+  registry?: RegistryPart
+  connect?: ConnectPart
+}
+
+/** Parses the parts, those in `only` when given. Throws `format-too-new`, `artifact-damaged`. */
+export function partsOf({ manifest }: Pick<Backup, 'manifest'>, only?: ComponentName[]): Parts {
+  const { postgres, kafka, registry, connect } = manifest.components
+  const wanted = (name: ComponentName) => only === undefined || only.includes(name)
+  return {
+    ...(postgres !== undefined && wanted('postgres') && { postgres: parsePostgresPart(postgres) }),
+    ...(kafka !== undefined && wanted('kafka') && { kafka: parseKafkaPart(kafka) }),
+    ...(registry !== undefined && wanted('registry') && { registry: parseRegistryPart(registry) }),
+    ...(connect !== undefined && wanted('connect') && { connect: parseConnectPart(connect) }),
+  }
+}
+
+/**
+ * Schema ids that the records of a backup carry. Only sides on which every record is framed count: five bytes of anything that begin
+ * with a zero look like an id.
+ */
+export function usedIdsOf(part: KafkaPart | undefined): UsedSchemaId[] {
+  if (part === undefined) return []
+  return schemaIdsOf(part)
+    .filter(({ avro }) => avro)
+    .flatMap(({ topic, ids }) => ids.map(({ id, partition, offset }) => ({ id, topic, partition, offset })))
+}

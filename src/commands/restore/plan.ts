@@ -1,0 +1,120 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import type { ComponentName } from '../../base/events.ts'
+import { connectComponent, planRestoreConnect } from '../../components/connect/index.ts'
+import type { PlanStep } from '../../components/component.ts'
+import { kafkaComponent, planRestoreTopics } from '../../components/kafka/index.ts'
+import { planRestorePostgres } from '../../components/postgres/plan-restore.ts'
+import { planRestoreRegistry, type RegistryRestorePlan, type RegistryRoute } from '../../components/registry/index.ts'
+import type { RecoveryPoint } from '../../repository/manifest.ts'
+import { sideBySide } from '../side-by-side.ts'
+import { chooseTopics, type TopicChoice } from './choose-topics.ts'
+import type { Parts } from './parts.ts'
+
+export interface RestorePlan {
+  registry: RegistryRestorePlan | undefined
+  topics: TopicChoice
+  workersDown: boolean
+  steps: PlanStep[]
+}
+
+export interface PlanOptions {
+  config: DatapipeConfig
+  parts: Parts
+  recoveryPoint: RecoveryPoint
+  inPlace: boolean
+  route: RegistryRoute | 'auto'
+  context: Context
+}
+
+/**
+ * Looks at the targets, refuses what is unsafe, and says step by step what a restore would do. Touches nothing. An error tells of every
+ * target that refuses. Throws `target-is-source`, `target-not-empty`, `ids-would-change`, `wal-gap`, `config-invalid`, `unreachable`…
+ */
+export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
+  const { config, parts, context } = options
+  refuseUnconfigured(config, parts)
+  const [workersDown] = await sideBySide([workersAreDown(options), refuseSource(options)])
+  const { kafka, registry } = parts
+  const rawTopicInBackup = registry !== undefined && kafka !== undefined && holdsRegistryTopic(kafka, registry)
+  const registryPlan =
+    registry && config.registry
+      ? planRestoreRegistry({ part: registry, config: config.registry, route: options.route, rawTopicInBackup, context })
+      : undefined
+  const postgresPlan =
+    parts.postgres && config.postgres
+      ? planRestorePostgres({ part: parts.postgres, recoveryPoint: options.recoveryPoint, config: config.postgres, context })
+      : undefined
+  const topicPlan = async () => {
+    const registryRaw = (await registryPlan?.catch(() => undefined))?.registryDown ?? false
+    const topics =
+      kafka === undefined
+        ? { registry: [], workers: [], data: [], evidence: [] }
+        : chooseTopics({ part: kafka, registry, connect: parts.connect && config.connect, registryRaw, workersDown })
+    const steps = async (names: string[]) =>
+      kafka && config.kafka && names.length > 0 ? planRestoreTopics({ part: kafka, config: config.kafka, topics: names, context }) : []
+    return { topics, registry: await steps(topics.registry), workers: await steps(topics.workers), data: await steps(topics.data) }
+  }
+  const [ofRegistry, ofPostgres, ofTopics] = await sideBySide([registryPlan, postgresPlan, topicPlan()])
+  const { topics } = ofTopics
+  const steps: PlanStep[] = [
+    ...ofTopics.registry,
+    ...(ofRegistry?.steps ?? []),
+    ...ofTopics.workers,
+    ...(parts.connect && topics.workers.length > 0
+      ? parts.connect.connectors.map(({ name }) => step('connect', `append records that make ${name} come up STOPPED`))
+      : []),
+    ...topics.evidence.map((name) =>
+      step('kafka', `leave ${name} as it is: its owner runs and gets its state back over REST (the raw records stay in the backup)`),
+    ),
+    ...ofTopics.data,
+    ...(kafka && kafka.groups.length > 0
+      ? [step('kafka', `set the positions of ${kafka.groups.length} groups: ${kafka.groups.map(({ groupId }) => groupId).join(', ')}`)]
+      : []),
+    ...(ofPostgres ?? []),
+    ...(parts.connect ? [...(workersDown ? [step('connect', 'start the workers')] : []), ...planRestoreConnect(parts.connect)] : []),
+  ]
+  return { registry: ofRegistry, topics, workersDown, steps }
+}
+
+function step(component: ComponentName, text: string): PlanStep {
+  return { component, text, destructive: false }
+}
+
+function refuseUnconfigured(config: DatapipeConfig, parts: Parts): void {
+  const missing = (Object.keys(parts) as ComponentName[]).filter((name) => config[name] === undefined)
+  if (missing.length === 0) return
+  throw new DatapipeError('config-invalid', `the backup holds ${missing.join(' and ')}, and datapipe.yaml names no such server`, {
+    path: `datapipe.yaml: ${missing[0]}`,
+    hint: 'add it, or restore less with --only',
+  })
+}
+
+async function workersAreDown({ config, parts, context }: PlanOptions): Promise<boolean> {
+  if (parts.connect === undefined || config.connect === undefined) return false
+  const identity = await connectComponent.identify(config.connect, context).catch((error: unknown) => {
+    if (error instanceof DatapipeError && error.code === 'unreachable') return undefined
+    throw error
+  })
+  if (identity !== undefined && !identity.empty) {
+    throw new DatapipeError('target-not-empty', `Connect at ${config.connect.url} already has ${identity.contents.slice(0, 5).join(', ')}`, {
+      path: 'connect',
+    })
+  }
+  return identity === undefined
+}
+
+/** The cluster that the backup came from is never written to by accident. (A running PostgreSQL is refused by its own plan.) */
+async function refuseSource({ config, parts, inPlace, context }: PlanOptions): Promise<void> {
+  if (inPlace || parts.kafka === undefined || config.kafka === undefined) return
+  const { identity } = await kafkaComponent.identify(config.kafka, context)
+  if (identity !== parts.kafka.clusterId) return
+  throw new DatapipeError('target-is-source', `Kafka cluster ${identity} is the one that the backup came from`, { path: 'kafka' })
+}
+
+function holdsRegistryTopic(kafka: NonNullable<Parts['kafka']>, registry: NonNullable<Parts['registry']>): boolean {
+  const records = (name: string) =>
+    kafka.topics.find((topic) => topic.name === name)?.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
+  return records(registry.topic.name) !== undefined && registry.topic.mustBeEmpty.every((name) => (records(name) ?? 0n) === 0n)
+}
