@@ -1,4 +1,4 @@
-import { findErrorBy, NetworkError, protocolErrorsCodesById, ResponseError } from '@platformatic/kafka'
+import { AuthenticationError, findErrorBy, NetworkError, protocolErrorsCodesById, ResponseError } from '@platformatic/kafka'
 import { DatapipeError, describeError } from '../../base/errors.ts'
 
 /** Kafka's error codes that this project decides by, under their protocol names. Never decide by message text. */
@@ -75,12 +75,15 @@ export function asDatapipeError(error: unknown): unknown {
   return new DatapipeError(denied.has(error.kafkaCode) ? 'unauthorized' : 'server-refused', error.message, { cause: error })
 }
 
+/** A refusal by the broker; not a connection that broke while credentials were on their way (as when one side expects TLS). */
 function isAuthentication(error: Error): boolean {
+  let refused = false
   for (let current: unknown = error, depth = 0; current instanceof Error && depth < 6; current = current.cause, depth++) {
-    if (findErrorBy(current, 'code', 'PLT_KFK_AUTHENTICATION') !== null) return true
-    for (const code of [33, 34, 58]) if (findErrorBy(current, 'apiCode', code) !== null) return true
+    if ([33, 34, 58].some((code) => findErrorBy(current as Error, 'apiCode', code) !== null)) return true
+    refused ||= findErrorBy(current, 'code', AuthenticationError.code) !== null
+    if (current.cause === undefined && findErrorBy(current, 'code', NetworkError.code) !== null) return false
   }
-  return false
+  return refused
 }
 
 function lastWords(error: Error): string {

@@ -2,7 +2,7 @@ import { type API, apiVersionsV3, Connection, type ConnectionOptions, metadataV1
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
-import { DatapipeError, describeError } from '../../base/errors.ts'
+import { DatapipeError } from '../../base/errors.ts'
 import { answerIn, asDatapipeError, kafkaErrors, KafkaFailure, throwOnError, translate } from './failure.ts'
 
 export interface Broker {
@@ -203,7 +203,7 @@ export class KafkaClient implements AsyncDisposable {
       const colon = server.lastIndexOf(':')
       return { nodeId: -1, host: server.slice(0, colon), port: Number(server.slice(colon + 1)) }
     })
-    const failures: unknown[] = []
+    const failures: KafkaFailure[] = []
     for (const broker of [...this.#brokers, ...bootstrap]) {
       try {
         return await ask(broker)
@@ -212,7 +212,7 @@ export class KafkaClient implements AsyncDisposable {
         failures.push(error)
       }
     }
-    throw new KafkaFailure(failures.map(describeError).join('; '), { retriable: true, cause: failures[0] })
+    throw new KafkaFailure([...new Set(failures.map(({ message }) => message))].join('; '), { retriable: true })
   }
 }
 
