@@ -1,0 +1,110 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { exampleMatrix } from './example-matrix.ts'
+import { matrixHtml } from './matrix-html.ts'
+import { matrixJunit } from './matrix-junit.ts'
+import { matrixMarkdown } from './matrix-markdown.ts'
+import { renderMatrixTable } from './matrix-table.ts'
+import { bytesText, secondsText } from './matrix-text.ts'
+import { writeMatrix } from './write-matrix.ts'
+
+const next = 'datapipe restore BACKUP --only registry --registry-route raw'
+
+describe('terminal table', () => {
+  test.each([40, 60, 80, 100, 120, 200])('no line is wider than %i columns, and every verdict and next command is there', (width) => {
+    for (const color of [false, true]) {
+      const text = renderMatrixTable(exampleMatrix(), { width, color })
+      const lines = text.split('\n').map(stripVTControlCharacters)
+      expect(lines.filter((line) => line.length > width)).toEqual([])
+      for (const verdict of ['pass', 'fail', 'unknown', 'not run']) expect(lines.some((line) => line.startsWith(verdict))).toBe(true)
+      expect(lines.join(' ').replace(/\s+/g, ' ')).toContain(next)
+      expect(lines.at(-1)).toMatch(/^fail: 1 fail, 1 unknown, 1 not run, 3/)
+    }
+  })
+  test('without colour there is no escape sequence, not even from a finding', () => {
+    const escapeCharacter = String.fromCharCode(27)
+    expect(renderMatrixTable(exampleMatrix(), { width: 100, color: false })).not.toContain(escapeCharacter)
+    expect(renderMatrixTable(exampleMatrix(), { width: 100, color: true })).not.toContain(`${escapeCharacter}[31mred`)
+  })
+  test('a wide terminal shows everything in a row', () => {
+    expect(renderMatrixTable(exampleMatrix(), { width: 140, color: false })).toContain(
+      'pass     PostgreSQL       pg_basebackup  binary + WAL    38 tables, 18 354 rows, 2 large objects  39.3 MiB      8.4',
+    )
+  })
+})
+
+describe('html', () => {
+  test('is one page that loads nothing and runs nothing', () => {
+    const page = matrixHtml(exampleMatrix())
+    expect(page).not.toMatch(/<script|<link|<img|@import|url\(|https?:/)
+    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
+    expect(page).toContain(`<code>${next}</code>`)
+  })
+  test('names the verdict in title and headline', () => {
+    expect(matrixHtml(exampleMatrix())).toContain('<title>fail: validation matrix, 2026-11-25</title>')
+  })
+})
+
+describe('junit', () => {
+  test('fail is a failure, unknown an error, not run skipped, and the sums agree', () => {
+    const xml = matrixJunit(exampleMatrix())
+    expect(xml).toContain('<testsuites name="datapipe drill" tests="6" failures="1" errors="1" skipped="1"')
+    expect(xml).toContain('<testsuite name="lose everything" tests="5" failures="1" errors="1" skipped="0"')
+    expect(xml.match(/<failure /g)).toHaveLength(1)
+    expect(xml.match(/<error type="nothing-compared"/g)).toHaveLength(1)
+    expect(xml.match(/<skipped /g)).toHaveLength(1)
+  })
+  test('holds no character that XML forbids, and no markup from findings', () => {
+    const xml = matrixJunit(exampleMatrix())
+    expect(/[^\t\n\r\u0020-\uFFFD\u{10000}-\u{10FFFF}]/u.test(xml)).toBe(false)
+    expect(xml).not.toContain('<script>')
+  })
+})
+
+test('markdown keeps its table in shape whatever a finding holds', () => {
+  const text = matrixMarkdown(exampleMatrix())
+  const rows = text.split('\n').filter((line) => line.startsWith('| lose'))
+  expect(rows).toHaveLength(6)
+  for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(10)
+  expect(text).toContain(`next: \`${next}\``)
+  expect(text.replace(/`[^`]*`/g, '')).not.toContain('<script>')
+})
+
+describe('writing', () => {
+  test('all four forms are written whole, over older ones, and nothing else is left', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'matrix-'))
+    try {
+      await writeFile(join(directory, 'matrix.md'), 'old')
+      await writeMatrix(exampleMatrix(), directory)
+      expect((await readdir(directory)).sort()).toEqual(['matrix.html', 'matrix.json', 'matrix.junit.xml', 'matrix.md'])
+      expect(JSON.parse(await readFile(join(directory, 'matrix.json'), 'utf8'))).toEqual(exampleMatrix())
+      expect(await readFile(join(directory, 'matrix.md'), 'utf8')).toMatch(/^# Validation matrix/)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+  test('a matrix that breaks its schema is not written', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'matrix-'))
+    try {
+      const bad = { ...exampleMatrix(), rows: [] }
+      await expect(writeMatrix(bad, directory)).rejects.toMatchObject({ code: 'internal' })
+      expect(await readdir(directory)).toEqual([])
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+  test('a directory that cannot be made is storage-failed with its path', async () => {
+    await expect(writeMatrix(exampleMatrix(), '/dev/null/reports')).rejects.toMatchObject({
+      code: 'storage-failed',
+      path: '/dev/null/reports/matrix.json',
+    })
+  })
+})
+
+test('sizes and times are short', () => {
+  expect([0, 1023, 1024, 41_234_567, 3e12].map(bytesText)).toEqual(['0 B', '1023 B', '1.0 KiB', '39.3 MiB', '2.7 TiB'])
+  expect([0, 0.04, 12.34, 119.96, 245].map(secondsText)).toEqual(['0.00 s', '0.04 s', '12.3 s', '120.0 s', '4 min 05 s'])
+})
