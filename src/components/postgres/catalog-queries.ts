@@ -16,7 +16,7 @@ export const catalogQueries: { kind: string; sql: string }[] = [
     kind: 'table',
     sql: `SELECT format('%I.%I', n.nspname, c.relname) AS name,
         concat_ws(' ', CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'f' THEN 'foreign table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' END,
-          'owner ' || pg_get_userbyid(c.relowner), 'persistence ' || c.relpersistence, 'replica identity ' || c.relreplident,
+          'owner ' || pg_get_userbyid(c.relowner), 'persistence ' || c.relpersistence::text, 'replica identity ' || c.relreplident::text,
           'row security ' || c.relrowsecurity || ' forced ' || c.relforcerowsecurity, 'options ' || c.reloptions::text, 'access ' || c.relacl::text,
           'partition of ' || (SELECT format('%I.%I', pn.nspname, p.relname) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
           pg_get_expr(c.relpartbound, c.oid), CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
@@ -29,9 +29,9 @@ export const catalogQueries: { kind: string; sql: string }[] = [
     // Numbered over the columns that are left: a dropped one leaves no trace in a dump, and none here.
     sql: `SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname) AS name,
         concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-          'default ' || pg_get_expr(d.adbin, d.adrelid), nullif('identity ' || a.attidentity, 'identity '), nullif('generated ' || a.attgenerated, 'generated '),
+          'default ' || pg_get_expr(d.adbin, d.adrelid), nullif('identity ' || a.attidentity::text, 'identity '), nullif('generated ' || a.attgenerated::text, 'generated '),
           'collate ' || (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation AND co.collname <> 'default'),
-          'storage ' || a.attstorage, 'access ' || a.attacl::text, 'options ' || a.attoptions::text, 'comment ' || col_description(c.oid, a.attnum)) AS definition
+          'storage ' || a.attstorage::text, 'access ' || a.attacl::text, 'options ' || a.attoptions::text, 'comment ' || col_description(c.oid, a.attnum)) AS definition
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND ${userSchema('n')} AND ${notOfExtension('pg_class', 'c.oid')}`,
@@ -57,12 +57,12 @@ export const catalogQueries: { kind: string; sql: string }[] = [
   },
   {
     kind: 'trigger',
-    sql: `SELECT format('%s on %s', quote_ident(t.tgname), t.tgrelid::regclass) AS name, concat_ws(' ', pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled) AS definition
+    sql: `SELECT format('%s on %s', quote_ident(t.tgname), t.tgrelid::regclass) AS name, concat_ws(' ', pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled::text) AS definition
       FROM pg_trigger t WHERE NOT t.tgisinternal AND ${notOfExtension('pg_trigger', 't.oid')}`,
   },
   {
     kind: 'rule',
-    sql: `SELECT format('%s on %s', quote_ident(r.rulename), r.ev_class::regclass) AS name, concat_ws(' ', pg_get_ruledef(r.oid), 'enabled ' || r.ev_enabled) AS definition
+    sql: `SELECT format('%s on %s', quote_ident(r.rulename), r.ev_class::regclass) AS name, concat_ws(' ', pg_get_ruledef(r.oid), 'enabled ' || r.ev_enabled::text) AS definition
       FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.rulename <> '_RETURN' AND ${userSchema('n')}`,
   },
   {

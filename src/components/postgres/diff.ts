@@ -131,8 +131,8 @@ async function rowsOf(client: PgClient, table: string): Promise<string> {
      WHERE i.indrelid = $1::regclass AND i.indisprimary ORDER BY array_position(i.indkey, a.attnum)`,
     [table],
   )
-  const key = columns.length === 0 ? 't::text' : `ROW(${columns.map(({ name }) => `t.${quoteName(name)}`).join(', ')})::text`
-  return `SELECT ${key}, t::text FROM ONLY ${table} AS t`
+  const key = columns.length === 0 ? '(whole.*)::text' : `ROW(${columns.map(({ name }) => `whole.${quoteName(name)}`).join(', ')})::text`
+  return `SELECT ${key}, (whole.*)::text FROM ONLY ${table} AS whole`
 }
 
 function harm(code: string, item: string, message: string): Finding {

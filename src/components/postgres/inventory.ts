@@ -56,7 +56,8 @@ async function inventoryDatabase(client: PgClient, database: string, context: Co
   const tables = new Map<string, TableContents>()
   for (const [index, { schema, name }] of relations.entries()) {
     const table = `${quoteName(schema)}.${quoteName(name)}`
-    tables.set(table, await contents(client, `SELECT t::text AS row FROM ONLY ${table} AS t`))
+    // `whole.*` is the row, even when the table has a column called `whole`.
+    tables.set(table, await contents(client, `SELECT (whole.*)::text AS row FROM ONLY ${table} AS whole`))
     context.emit({ type: 'progress', task: `read database ${database}`, done: index + 1, total: relations.length, unit: 'items' })
   }
   const inventory: DatabaseInventory = {
