@@ -8,6 +8,8 @@ import { readPartition } from './read-topic.ts'
 
 export interface ObserveDecode {
   topics: string[]
+  /** `topic → partition → offset after the last wanted record`; the last stable offset where left out. */
+  endOffsets?: Record<string, Record<string, string>>
   signal: AbortSignal
   /** Records of one id that are really decoded (default: all). Every record's id is counted whatever this says. */
   perId?: number
@@ -25,8 +27,10 @@ export async function observeDecode(kafka: KafkaServer, registry: HttpServer, op
   if (options.topics.length === 0) return { ids: [], records, unframed }
   await using connection = await KafkaConnection.open(kafka, options.topics)
   for (const topic of options.topics)
-    for (const [partition, { start, end }] of await connection.bounds(topic))
-      for await (const record of readPartition(connection, { topic, partition, start, end, signal: options.signal })) {
+    for (const [partition, { start, end }] of await connection.bounds(topic)) {
+      const asked = options.endOffsets?.[topic]?.[String(partition)]
+      const until = asked === undefined ? end : BigInt(asked)
+      for await (const record of readPartition(connection, { topic, partition, start, end: until, signal: options.signal })) {
         records += 1
         for (const bytes of [record.key, record.value]) {
           const id = framedId(bytes)
@@ -47,5 +51,6 @@ export async function observeDecode(kafka: KafkaServer, registry: HttpServer, op
           }
         }
       }
+    }
   return { ids: [...ids.values()].sort((a, b) => a.id - b.id), records, unframed }
 }

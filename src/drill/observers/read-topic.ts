@@ -1,6 +1,11 @@
 import { DatapipeError } from '../../base/errors.ts'
-import type { FetchedPartition, KafkaConnection } from './kafka-connection.ts'
+import type { FetchedPartition } from './kafka-connection.ts'
 import { type DecodedBatch, type DecodedRecord, decodeBatches } from './record-batch.ts'
+
+/** Where batches come from: a `KafkaConnection`. */
+export interface BatchSource {
+  fetch(topic: string, partition: number, offset: bigint): Promise<Pick<FetchedPartition, 'aborted' | 'bytes'>>
+}
 
 export interface ReadPartition {
   topic: string
@@ -17,7 +22,7 @@ export interface ReadPartition {
  * (KIP-98: an aborted range of a producer runs from its first offset to that producer's next control record).
  * Throws `kafka-corrupt` on a bad batch and `server-refused` when the broker stops short of `end`.
  */
-export async function* readPartition(connection: KafkaConnection, wanted: ReadPartition): AsyncGenerator<DecodedRecord> {
+export async function* readPartition(connection: BatchSource, wanted: ReadPartition): AsyncGenerator<DecodedRecord> {
   const path = `${wanted.topic}/${wanted.partition}`
   const aborting = new Set<bigint>()
   const known = new Set<string>()
