@@ -11,8 +11,14 @@ function unwrap(schema: unknown): unknown {
 function shapeOf(schema: unknown): Map<string, unknown> {
   const bare = unwrap(schema)
   if (bare instanceof z.ZodObject) return new Map(Object.entries(bare.shape))
-  if (bare instanceof z.ZodDiscriminatedUnion || bare instanceof z.ZodUnion) return new Map(bare.options.flatMap((option) => [...shapeOf(option)]))
-  return new Map()
+  const shape = new Map<string, unknown>()
+  if (bare instanceof z.ZodDiscriminatedUnion || bare instanceof z.ZodUnion) {
+    for (const [key, inner] of bare.options.flatMap((option) => [...shapeOf(option)])) {
+      const other = shape.get(key)
+      shape.set(key, other instanceof z.ZodType && inner instanceof z.ZodType ? z.union([other, inner]) : inner)
+    }
+  }
+  return shape
 }
 
 /** The keys that may stand at `path` of the configuration. */
@@ -50,6 +56,7 @@ export function allKeys(schema: unknown, prefix: string[] = []): ConfigKey[] {
 }
 
 function kindOf(schema: unknown): string {
+  if (schema instanceof z.ZodUnion) return schema.options.map(kindOf).join(', ')
   if (schema instanceof z.ZodEnum) return schema.options.join(', ')
   if (schema instanceof z.ZodLiteral) return [...schema.values].join(', ')
   if (schema instanceof z.ZodArray) return `list of ${kindOf(schema.element)}`

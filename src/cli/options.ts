@@ -2,10 +2,12 @@ import { answers } from '../base/errors.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
+export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as const
+
 const registryRoute: OptionSpec = {
   flags: '--registry-route ROUTE',
   text: 'how schemas come back with the same ids; auto asks the registry what it can',
-  choices: ['auto', 'native', 'rest-import', 'raw-topic'],
+  choices: registryRoutes,
 }
 const only: OptionSpec = { flags: '--only COMPONENT...', text: 'these components alone', choices: componentNames }
 const yes: OptionSpec = { flags: '--yes IDENTITY', text: 'the identity of the target as printed in the plan: confirms that it may be changed' }
@@ -69,7 +71,6 @@ export const commandTable: readonly CommandSpec[] = [
     arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
     options: [
       dryRun,
-      yes,
       { flags: '--in-place', text: 'the target may be the system that the backup came from' },
       registryRoute,
       only,

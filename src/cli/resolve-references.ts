@@ -16,6 +16,7 @@ const fileKeys = new Set(['password', 'ca', 'cert', 'key'])
 /**
  * Replaces, in every string of a parsed configuration, `${NAME}` by an environment variable and `${file:PATH}` by a file's contents
  * (one final newline taken off); `$${` stands for `${` itself. For secrets and PEM texts `file:PATH` as a whole value does the same.
+ * Inside the user part of a URL a value that would break the URL is percent-encoded.
  * Returns the contents of all files that were read, which are taken for secrets. Throws `config-invalid` with the key.
  */
 export function resolveReferences(value: unknown, sources: ReferenceSources): { value: unknown; secrets: string[] } {
@@ -29,10 +30,10 @@ export function resolveReferences(value: unknown, sources: ReferenceSources): { 
   const resolveText = (text: string, path: readonly string[]): string => {
     const key = path.join('.')
     if (fileKeys.has(path.at(-1) ?? '') && text.startsWith('file:')) return fromFile(text.slice('file:'.length), key)
-    return text.replace(/\$(\$\{)|\$\{([^}]*)\}/g, (_match, escaped: string | undefined, reference: string) => {
+    return text.replace(/\$(\$\{)|\$\{([^}]*)\}/g, (match, escaped: string | undefined, reference: string, at: number) => {
       if (escaped !== undefined) return escaped
-      if (reference.startsWith('file:')) return fromFile(reference.slice('file:'.length), key)
-      return fromEnvironment(reference, key)
+      const found = reference.startsWith('file:') ? fromFile(reference.slice('file:'.length), key) : fromEnvironment(reference, key)
+      return isUserInfo(text.slice(0, at), text.slice(at + match.length)) ? asUserInfo(found) : found
     })
   }
   const fromEnvironment = (name: string, key: string): string => {
@@ -58,4 +59,15 @@ export function resolveReferences(value: unknown, sources: ReferenceSources): { 
   const invalid = (key: string, message: string, hint?: string) =>
     new DatapipeError('config-invalid', `${key}: ${message}`, { path: `${sources.file}: ${key}`, ...(hint === undefined ? {} : { hint }) })
   return { value: walk(value, []), secrets }
+}
+
+/** Between `://` and `@` of a URL. */
+function isUserInfo(before: string, after: string): boolean {
+  const withoutReferences = (text: string) => text.replace(/\$\{[^}]*\}/g, '')
+  return /:\/\/[^/?#]*$/.test(withoutReferences(before)) && /^[^/?#]*@/.test(withoutReferences(after))
+}
+
+/** A password that would break the URL is percent-encoded; one that fits, or is encoded already, stays as it is. */
+function asUserInfo(text: string): string {
+  return /[/?#@[\]\s]/.test(text) ? encodeURIComponent(text) : text
 }

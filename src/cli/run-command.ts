@@ -3,7 +3,7 @@ import type { Context } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
-import { plainText } from './results/plain.ts'
+import { registryRoutes } from './options.ts'
 
 /** What a command gave: data for `--json`, and the same for people. */
 export interface Outcome {
@@ -24,9 +24,9 @@ type Command = (call: CommandCall) => Promise<Outcome>
 /** Every command of the table by name. Modules are loaded when their command runs: `archive-wal` runs once a segment and must start fast. */
 export const commands: Readonly<Record<string, Command>> = {
   backup: async ({ input, config, context }) => {
-    const { backup } = await import('../commands/backup.ts')
+    const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
     const options = { config: await config(), fresh: input.flag('fresh'), ...defined({ label: input.text('label') }) }
-    return outcome(await backup(options, context))
+    return outcome(await backup(options, context), backupText)
   },
   list: async ({ config, context }) => {
     const [{ list }, { listText }] = await Promise.all([import('../commands/list.ts'), import('./results/list.ts')])
@@ -35,6 +35,22 @@ export const commands: Readonly<Record<string, Command>> = {
   show: async ({ input, config, context }) => {
     const [{ show }, { showText }] = await Promise.all([import('../commands/show.ts'), import('./results/show.ts')])
     return outcome(await show({ config: await config(), backup: input.argument('BACKUP') }, context), showText)
+  },
+  restore: async ({ input, config, context }) => {
+    const [{ restore }, { restoreText }] = await Promise.all([import('../commands/restore.ts'), import('./results/restore.ts')])
+    const options = {
+      config: await config(),
+      backup: input.argument('BACKUP'),
+      dryRun: input.flag('dry-run'),
+      inPlace: input.flag('in-place'),
+      leaveConnectorsStopped: input.flag('leave-connectors-stopped'),
+      ...defined({
+        registryRoute: input.choice('registry-route', registryRoutes),
+        only: input.choices('only', componentNames),
+        secretsFile: input.text('secrets-file'),
+      }),
+    }
+    return outcome(await restore(options, context), restoreText)
   },
   verify: async ({ input, config, context }) => {
     const [{ verify }, { verifyText }] = await Promise.all([import('../commands/verify.ts'), import('./results/verify.ts')])
@@ -71,7 +87,7 @@ export const commands: Readonly<Record<string, Command>> = {
 }
 
 /** A result that carries its exit code. */
-function outcome<T extends { exitCode: number }>(result: T, text: (result: T) => string = plainText): Outcome {
+function outcome<T extends { exitCode: number }>(result: T, text: (result: T) => string): Outcome {
   return { exitCode: result.exitCode, result, text: () => text(result) }
 }
 

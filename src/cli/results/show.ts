@@ -1,7 +1,6 @@
 import type { ShowResult } from '../../commands/show.ts'
-import { describeFinding } from '../render/describe-event.ts'
 import { formatBytes, formatSeconds, formatTable } from '../render/format.ts'
-import { noStyle } from '../render/style.ts'
+import { findingsText } from './findings.ts'
 
 /** The manifest for people. */
 export function showText(result: ShowResult): string {
@@ -66,7 +65,7 @@ export function showText(result: ShowResult): string {
       ),
     ],
     phases.length > 0 && ['phases\n', facts(phases.map(({ name, seconds }) => [name, formatSeconds(seconds)]))],
-    findings.length > 0 && ['findings\n', ...findings.map((finding) => indent(describeFinding(finding, noStyle)))],
+    findings.length > 0 && ['findings\n', indent(findingsText(findings))],
   ]
   return sections
     .filter((section) => Array.isArray(section))

@@ -1,0 +1,9 @@
+import type { RestoreResult } from '../../commands/restore.ts'
+
+/** A plan as numbered steps; `!` marks those that remove or overwrite something. */
+export function planText(steps: RestoreResult['plan']): string {
+  const width = String(steps.length).length
+  return steps
+    .map(({ component, text, destructive }, index) => `${String(index + 1).padStart(width)}. ${destructive ? '! ' : '  '}${component}: ${text}\n`)
+    .join('')
+}

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** The import rules of the design, checked over the import lines that are really there. */
+
+const root = import.meta.dirname
+const isTest = (file: string) => file.endsWith('.test.ts')
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .sort()
+
+interface Import {
+  from: string
+  /** A path below src, or the name of a package. */
+  to: string
+  isPackage: boolean
+}
+
+/** Static, re-exporting and dynamic imports of one file's text. */
+function importsOf(file: string, text: string): Import[] {
+  const pattern = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
+  return [...text.matchAll(pattern)].map(([, from, bare, dynamic]): Import => {
+    const target = from ?? bare ?? dynamic ?? ''
+    if (!target.startsWith('.')) return { from: file, to: target, isPackage: true }
+    return { from: file, to: relative(root, resolve(root, dirname(file), target)), isPackage: false }
+  })
+}
+
+/** `components/kafka`, `drill/observers`, otherwise the first directory; a file in src itself is its own area. */
+function areaOf(file: string): string {
+  const [first = '', second = ''] = dirname(file).split('/')
+  return (first === 'components' || first === 'drill') && second !== '' ? `${first}/${second}` : first === '.' ? basename(file) : first
+}
+
+const engine = ['base', 'storage', 'repository', 'clients', 'components', 'recovery-point', 'commands']
+const component = ['base', 'repository', 'clients', 'components']
+/** Area → areas it may import beside itself. */
+const allowed: Record<string, string[]> = {
+  base: [],
+  storage: ['base'],
+  repository: ['base', 'storage'],
+  clients: ['base'],
+  // The interface that every component fills.
+  components: ['base', 'repository'],
+  'components/postgres': component,
+  'components/kafka': component,
+  'components/registry': component,
+  'components/connect': component,
+  'recovery-point': ['base', 'clients'],
+  commands: [...engine, 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
+  cli: ['base', 'commands', 'repository'],
+  stack: ['base', 'clients'],
+  // An oracle that shares code with the product shares its bugs.
+  'drill/observers': ['base'],
+  'drill/checkers': ['base', 'drill/observers', 'drill/workloads'],
+  'drill/report': ['base', 'drill/checkers'],
+  'drill/workloads': ['base', 'drill/observers', 'stack'],
+  drill: ['base', 'stack', 'commands', 'repository', 'storage', 'drill/observers', 'drill/checkers', 'drill/report', 'drill/workloads'],
+  'index.ts': [...engine, 'cli', 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
+}
+
+/** Files that may do what their area may not, each for its reason. */
+const exceptions: Record<string, string[]> = {
+  'commands/drill.ts': ['drill', 'stack'],
+  'commands/stack.ts': ['stack'],
+}
+
+/** What `imports` break of the layer rules, one line each. */
+function layerFaults(imports: Import[]): string[] {
+  return imports
+    .filter(({ from, isPackage }) => !isPackage && !isTest(from))
+    .filter(({ from, to }) => {
+      const [own, other] = [areaOf(from), areaOf(to)]
+      return own !== other && !allowed[own]?.includes(other) && !exceptions[from]?.some((area) => other === area || other.startsWith(`${area}/`))
+    })
+    .map(({ from, to }) => `${from} imports ${to}`)
+}
+
+const drivers = /^(@platformatic\/kafka|kafkajs|@kafkajs\/.*|pg|avsc|testcontainers|@testcontainers\/.*|@aws-sdk\/.*)$/
+/** Area → packages it may name. Node's own modules are free. */
+const packages: [RegExp, (file: string) => boolean][] = [
+  [drivers, (file) => /^(clients|drill)\//.test(file)],
+  [/^zod$/, () => true],
+  [/^commander$/, (file) => file.startsWith('cli/')],
+  [/^yaml$/, (file) => /^(cli|stack)\//.test(file)],
+  [/^vitest$/, (file) => isTest(file) || file.endsWith('-contract.ts')],
+]
+
+function packageFaults(imports: Import[]): string[] {
+  return imports
+    .filter(({ to, isPackage }) => isPackage && !to.startsWith('node:'))
+    .filter(({ from, to }) => !packages.some(([name, mayUse]) => name.test(to) && (mayUse(from) || isTest(from))))
+    .map(({ from, to }) => `${from} imports ${to}`)
+}
+
+const exits = /\bprocess\s*\.\s*exit\s*\(|\bprocess\s*\.\s*exitCode\s*=/
+/** Each is the whole of a process: the command line, and the copy of archive-wal.ts that runs beside a server. */
+const programs = ['cli/main.ts', 'components/postgres/archive-wal.ts']
+
+const files = sources.map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }))
+const imports = files.flatMap(({ file, text }) => importsOf(file, text))
+
+test('imports go one way: cli, commands, components, repository, storage, base', () => {
+  expect(imports.length).toBeGreaterThan(300)
+  expect(layerFaults(imports)).toEqual([])
+})
+
+test('drivers are named in clients and drill alone, commander and yaml at the command line', () => {
+  expect(packageFaults(imports)).toEqual([])
+})
+
+test('only programs end the process', () => {
+  expect(files.filter(({ file, text }) => exits.test(text) && !programs.includes(file) && !isTest(file)).map(({ file }) => file)).toEqual([])
+})
+
+test('no file is longer than 350 lines, none is a drawer for everything, and names are kebab-case', () => {
+  expect(files.filter(({ text }) => text.split('\n').length > 351).map(({ file }) => file)).toEqual([])
+  expect(sources.filter((file) => /(^|\/)(utils?|helpers?|misc|common)(\.ts|\/)/.test(file))).toEqual([])
+  expect(sources.filter((file) => !/^[a-z0-9-]+(\/[a-z0-9-]+)*(\.test)?\.ts$/.test(file))).toEqual([])
+})
+
+test.each([
+  ['base/x.ts', "import { a } from '../storage/storage.ts'"],
+  ['storage/x.ts', "export type { A } from '../repository/artifact.ts'"],
+  ['components/kafka/x.ts', "import type { A } from '../postgres/part.ts'"],
+  ['components/kafka/x.ts', "import { a } from '../../commands/list.ts'"],
+  ['commands/backup.ts', "const { a } = await import('../drill/run-drill.ts')"],
+  ['commands/backup.ts', "import { a } from '../stack/stack.ts'"],
+  ['drill/observers/x.ts', "import {\n  a,\n  b,\n} from '../../clients/http.ts'"],
+  ['drill/observers/x.ts', "import { a } from '../../repository/artifact.ts'"],
+  ['cli/x.ts', "import { a } from '../components/kafka/part.ts'"],
+])('a wrong import is seen: %s with %s', (file, text) => {
+  expect(layerFaults(importsOf(file, text))).toHaveLength(1)
+})
+
+test.each([
+  ['components/kafka/x.ts', "import { a } from '@platformatic/kafka'"],
+  ['commands/x.ts', "import pg from 'pg'"],
+  ['commands/x.ts', "import { a } from 'left-pad'"],
+  ['commands/x.ts', "import { test } from 'vitest'"],
+  ['repository/x.ts', "import 'commander'"],
+])('a wrong package is seen: %s with %s', (file, text) => {
+  expect(packageFaults(importsOf(file, text))).toHaveLength(1)
+})
