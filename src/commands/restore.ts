@@ -48,6 +48,8 @@ export interface RestoreResult {
   registryRoute: RegistryRoute | undefined
   plan: PlanStep[]
   outcomes: RestoreOutcome[]
+  /** Topics whose records were restored; the others' state went back over REST. */
+  restoredTopics: string[]
   slots: { connector: string; slot: string; confirmedFlushLsn: string }[]
   seconds: number
   phases: Phase[]
@@ -81,6 +83,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
     registryRoute: plan.registry?.route,
     plan: plan.steps,
     outcomes: outcomes.list,
+    restoredTopics: [...plan.topics.registry, ...plan.topics.workers, ...plan.topics.data],
     slots: outcomes.slots.map(({ connector, slot, confirmedFlushLsn }) => ({ connector, slot, confirmedFlushLsn: formatLsn(confirmedFlushLsn) })),
     seconds: (performance.now() - started) / 1000,
     phases,

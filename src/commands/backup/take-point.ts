@@ -98,7 +98,7 @@ async function whereItStands(of: {
   if (second !== undefined)
     throw new DatapipeError('not-supported', `connector ${connector.name} keeps ${offsets.length} source partitions; one was expected`)
   await using client = await connectPostgres(url, { database: databaseOf(connector.config), signal: context.signal })
-  return resolveOffset({
+  return await resolveOffset({
     client,
     slot: slotNameOf(connector.config),
     publication: publicationNameOf(connector.config),

@@ -12,7 +12,7 @@ import type { GroupSnapshot, KafkaPart } from './part.ts'
 /** The selected groups with every position that they have committed, ordered by id. */
 export async function readGroups(config: KafkaConfig, context: Context): Promise<GroupSnapshot[]> {
   await using client = await connectKafka(config, context)
-  return readGroupsOf(client, config)
+  return await readGroupsOf(client, config)
 }
 
 /** The same over an open connection. */

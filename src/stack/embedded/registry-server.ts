@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { httpAnswers } from './http-answers.ts'
 import { javaOptions, propertiesFile } from './java.ts'
+import { createRegistryTopics } from './registry-topics.ts'
 import { jarsOf, programOf, type Run, readSecret } from './run.ts'
 import { startServer } from './server-process.ts'
 
@@ -37,6 +38,7 @@ export async function startRegistry(run: Run): Promise<void> {
     }),
     { mode: 0o600 },
   )
+  await createRegistryTopics(run)
   await startServer(run, {
     component: 'registry',
     program: programOf(run, 'java'),

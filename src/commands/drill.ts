@@ -1,0 +1,81 @@
+import { mkdir, mkdtemp, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type Context, inPhase } from '../base/context.ts'
+import { answers, DatapipeError } from '../base/errors.ts'
+import { type Matrix, matrixVerdict } from '../drill/report/matrix.ts'
+import { writeMatrix } from '../drill/report/write-matrix.ts'
+import { runDrill } from '../drill/run-drill.ts'
+import { startEmbeddedStack } from '../stack/embedded/index.ts'
+
+export interface DrillOptions {
+  stack?: 'auto' | 'embedded'
+  /** Install missing programs (root, or sudo); `DATAPIPE_INSTALL=1` says the same. */
+  install?: boolean
+  /** Rows of the larger tables; the default is a drill under three minutes. */
+  rows?: number
+  /** Dumps of the user's own, loaded, captured and compared like everything else. */
+  sqlFiles?: string[]
+  archiveMode?: 'directory' | 'receive'
+  registryRoute?: 'auto' | 'native' | 'raw-topic'
+  /** Leave the servers' data, logs and the evidence. */
+  keep?: boolean
+  /** Where the matrix goes. */
+  reports?: string
+  /** How long the writer goes on before the backup, and again before the loss. */
+  seconds?: number
+}
+
+export interface DrillResult {
+  exitCode: number
+  verdict: 'pass' | 'fail' | 'unknown'
+  matrix: Matrix
+  /** matrix.json, .md, .html and .junit.xml. */
+  written: string[]
+  /** History, observations and the backup. */
+  evidence: string
+}
+
+/**
+ * Loses a whole pipeline on real servers and gets it back; see drill/run-drill.ts for the order. Exit code 20 when a check failed, 21 when
+ * one could not tell. Throws `programs-missing`, `stack-failed`, and whatever stops a backup or a restore.
+ */
+export async function drill(options: DrillOptions, context: Context): Promise<DrillResult> {
+  const sqlFiles = await readable(options.sqlFiles ?? [])
+  const evidence = await evidenceDirectory(resolve(options.reports ?? 'reports'), context)
+  await using stack = await inPhase(context, 'start the stack', () =>
+    startEmbeddedStack({ context, ...(options.install === undefined ? {} : { install: options.install }) }),
+  )
+  const outcome = await runDrill({
+    stack,
+    name: 'lose everything',
+    rows: options.rows ?? 300,
+    sqlFiles,
+    archiveMode: options.archiveMode ?? 'directory',
+    registryRoute: options.registryRoute ?? 'auto',
+    directory: evidence,
+    writeSeconds: options.seconds ?? 3,
+    startBalance: 1_000_000,
+    context,
+  })
+  const matrix: Matrix = { generatedAt: context.now().toISOString(), ...outcome.matrix }
+  const written = await writeMatrix(matrix, resolve(options.reports ?? 'reports'))
+  const verdict = matrixVerdict(matrix)
+  return { exitCode: { pass: answers.ok, fail: answers.no, unknown: answers.unknown }[verdict], verdict, matrix, written, evidence }
+}
+
+/** `reports/runs/<drill>/<start>/`; never the same twice. */
+async function evidenceDirectory(reports: string, context: Context): Promise<string> {
+  const parent = join(reports, 'runs', 'lose-everything')
+  await mkdir(parent, { recursive: true })
+  return mkdtemp(join(parent, `${context.now().toISOString().replace(/[:.]/g, '-')}-`))
+}
+
+async function readable(files: string[]): Promise<string[]> {
+  for (const file of files) {
+    const found = await stat(file).catch((cause: unknown) => {
+      throw new DatapipeError('usage', `the dump cannot be read: ${file}`, { path: file, cause })
+    })
+    if (!found.isFile()) throw new DatapipeError('usage', `the dump is not a file: ${file}`, { path: file })
+  }
+  return files.map((file) => resolve(file))
+}

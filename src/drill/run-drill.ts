@@ -1,0 +1,229 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { DatapipeConfig } from '../base/config.ts'
+import { type Context, inPhase } from '../base/context.ts'
+import { stringifyJson } from '../base/lossless-json.ts'
+import { waitUntil } from '../base/wait-until.ts'
+import { type BackupResult, backup } from '../commands/backup.ts'
+import { type Phase, recording } from '../commands/backup/recording.ts'
+import { type RestoreOptions, type RestoreResult, restore } from '../commands/restore.ts'
+import { type ShowResult, show } from '../commands/show.ts'
+import { verify } from '../commands/verify.ts'
+import type { Stack } from '../stack/stack.ts'
+import { type DrillEvidence, judge } from './judge.ts'
+import { asManyAs, observeAll, type PipelineObservation } from './observe-all.ts'
+import { observeEvents } from './observers/observe-events.ts'
+import { observeLedger } from './observers/observe-ledger.ts'
+import { type DrillPipeline, pipelineOf, preparePipeline } from './prepare-pipeline.ts'
+import type { Matrix, MatrixRow } from './report/matrix.ts'
+import { sendCanary } from './workloads/canary.ts'
+import { topicOf } from './workloads/connector.ts'
+import { applicationGroups, framedApplicationTopics } from './workloads/fill-kafka.ts'
+import { ledgerTables } from './workloads/fill-postgres.ts'
+import { readLedgerHistory } from './workloads/ledger-history.ts'
+import { LedgerWriter } from './workloads/ledger-writer.ts'
+
+export interface DrillPlan {
+  stack: Stack
+  /** Name in the matrix. */
+  name: string
+  rows: number
+  sqlFiles: string[]
+  archiveMode: 'directory' | 'receive'
+  registryRoute: 'auto' | 'native' | 'raw-topic'
+  /** Where evidence goes: histories, observations, the backup's repository. */
+  directory: string
+  /** Seconds that the writer goes on before the backup and between backup and loss. */
+  writeSeconds: number
+  /** What the ledger's accounts began with. */
+  startBalance: number
+  context: Context
+}
+
+export interface DrillOutcome {
+  matrix: Omit<Matrix, 'generatedAt'>
+  rows: MatrixRow[]
+  backup: BackupResult
+  restore: RestoreResult
+}
+
+/**
+ * The one order of a drill: fill; writer on; backup; look; writer off, everything destroyed; empty servers; restore; canary (here the
+ * pipeline works again: RTO); look again; writer on, and off; whole history; evidence saved; judged.
+ */
+export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
+  const { stack, directory } = plan
+  const { context, phases } = recording(plan.context)
+  const { signal } = context
+  await mkdir(directory, { recursive: true })
+  const config = drillConfig(plan)
+  const pipeline = pipelineOf(config)
+  const versions = await stack.versions()
+  await preparePipeline({ stack, pipeline, rows: plan.rows, sqlFiles: plan.sqlFiles, binDirectory: config.postgres?.binDirectory, context })
+
+  const historyFile = join(directory, 'ledger.jsonl')
+  await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile })
+  await untilWritten(writer, plan.writeSeconds, context)
+  const backedUp = await inPhase(context, 'backup', () => backup({ config }, context))
+  const verified = await inPhase(context, 'verify', () => verify({ config, backup: backedUp.id }, context))
+  const shown = await show({ config, backup: backedUp.id }, context)
+  await untilWritten(writer, plan.writeSeconds, context)
+  await writer.pause()
+  const topics = topicsOf(shown)
+  const before = await inPhase(context, 'look at the source', () =>
+    observeAll({ ...whatToObserve(topics, pipeline, context), endOffsets: backedUp.recoveryPoint.kafka?.endOffsets ?? {} }),
+  )
+  const history = await readLedgerHistory(historyFile)
+
+  const lostAt = context.now()
+  await inPhase(context, 'destroy everything', () => destroyAll(stack))
+  await inPhase(context, 'start empty servers', () => startEmpty(stack, plan.registryRoute))
+  const started = performance.now()
+  const restored = await inPhase(context, 'restore', () => restore(restoreOptions(plan, config, backedUp.id), context))
+  const lastWords = async () => `Connect's last log lines:\n${await stack.lastLog('connect', 15)}`
+  await inPhase(context, 'first new event', () => sendCanary(pipeline, { signal, lastWords }))
+  const rtoSeconds = (performance.now() - started) / 1000
+  const recoveredAt = context.now()
+
+  const restoredTopics = restoredTopicsOf(topics, restored)
+  const growing = topics.filter(({ name, kind }) => kind === 'internal' || growingTopics.includes(name)).map(({ name }) => name)
+  const after = await inPhase(context, 'look at the restored', () =>
+    observeAll({
+      ...whatToObserve(
+        topics.filter(({ name }) => restoredTopics.includes(name)),
+        pipeline,
+        context,
+      ),
+      endOffsets: asManyAs(before.topics, growing),
+    }),
+  )
+  const restoredLedger = await observeLedger(pipeline.postgresUrl)
+  const resumedFrom = endsOf(after)
+
+  await writer.resume()
+  await untilWritten(writer, plan.writeSeconds, context)
+  await writer.stop()
+  await inPhase(context, 'catch up', () => sendCanary(pipeline, { signal, lastWords }))
+  const evidence: DrillEvidence = {
+    drill: plan.name,
+    before,
+    after,
+    history,
+    restoredLedger,
+    finalLedger: await observeLedger(pipeline.postgresUrl),
+    finalEvents: await observeEvents(pipeline.kafka, pipeline.registry, { topics: ledgerTopics, signal }),
+    resumedFrom,
+    startBalance: plan.startBalance,
+    kinds: Object.fromEntries(topics.map(({ name, kind }) => [name, kind])),
+    restoredTopics,
+  }
+  await writeFile(join(directory, 'evidence.json'), stringifyJson(evidence))
+  const rows = judge(evidence, { show: shown, restore: restored, verify: verified, evidence: join(directory, 'evidence.json') })
+  const matrix = {
+    stack: stack.kind,
+    versions,
+    recoveryPoint: backedUp.recoveryPoint,
+    phases: phasesOf(phases),
+    rto: { seconds: rtoSeconds, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
+    rpo: rpoOf(backedUp, lostAt, history),
+    rows,
+  }
+
+  return { matrix, rows, backup: backedUp, restore: restored }
+}
+
+function drillConfig({ stack, directory, archiveMode }: DrillPlan): DatapipeConfig {
+  const config = stack.config(pathToFileURL(join(directory, 'repository')).href)
+  if (config.postgres === undefined) return config
+  const archive =
+    archiveMode === 'receive' ? { mode: 'receive' as const, slot: 'datapipe_wal' } : { mode: 'directory' as const, path: stack.archiveDirectory }
+  return { ...config, postgres: { ...config.postgres, archive } }
+}
+
+/** Until the writer has committed something for so long; it is the writer's progress that is waited for. */
+async function untilWritten(writer: LedgerWriter, seconds: number, context: Context): Promise<void> {
+  const target = writer.counts.ok + Math.max(5, seconds * 20)
+  await waitUntil(() => writer.counts.ok >= target, {
+    what: `the writer to commit ${target} transactions`,
+    timeoutMs: 300_000,
+    signal: context.signal,
+    lastWords: () => JSON.stringify(writer.counts),
+  })
+}
+
+interface DrillTopic {
+  name: string
+  kind: 'cdc' | 'internal' | 'application'
+}
+
+function topicsOf(shown: ShowResult): DrillTopic[] {
+  return (shown.kafka?.topics ?? []).map(({ name, kind }) => ({ name, kind: kind === 'cdc' || kind === 'internal' ? kind : 'application' }))
+}
+
+/** Topics that go on growing by themselves: heartbeats, and the canary's. */
+const growingTopics = [topicOf('shop.canary'), '__debezium-heartbeat.shopdb']
+const ledgerTopics = Object.fromEntries(ledgerTables.map((table) => [topicOf(table), table.replace('public.', '')]))
+
+function whatToObserve(topics: DrillTopic[], pipeline: DrillPipeline, context: Context) {
+  const framed = topics.filter(({ name, kind }) => kind === 'cdc' || framedApplicationTopics.includes(name)).map(({ name }) => name)
+  return {
+    pipeline,
+    topics: topics.map(({ name }) => name),
+    framedTopics: framed,
+    groups: applicationGroups,
+    exceptTables: [...ledgerTables, 'shop.canary'],
+    context,
+  }
+}
+
+/** The servers that depend on others go first. */
+async function destroyAll(stack: Stack): Promise<void> {
+  for (const component of ['connect', 'registry', 'kafka', 'postgres'] as const) await stack.destroy(component)
+}
+
+/** Kafka, and the registry unless it comes back from its topic; PostgreSQL and Connect are started in the middle of the restore. */
+async function startEmpty(stack: Stack, route: DrillPlan['registryRoute']): Promise<void> {
+  await stack.start('kafka')
+  if (route !== 'raw-topic') await stack.start('registry')
+}
+
+function restoreOptions({ stack, registryRoute }: DrillPlan, config: DatapipeConfig, id: string): RestoreOptions {
+  return {
+    config,
+    backup: id,
+    registryRoute,
+    start: { postgres: () => stack.start('postgres'), registry: () => stack.start('registry'), connect: () => stack.start('connect') },
+  }
+}
+
+function restoredTopicsOf(topics: DrillTopic[], restored: RestoreResult): string[] {
+  return topics.map(({ name }) => name).filter((name) => restored.restoredTopics.includes(name))
+}
+
+/** `table → partition → end` of the ledger's topics: events from there on are new. */
+function endsOf({ topics }: PipelineObservation): Record<string, Record<string, string>> {
+  return Object.fromEntries(
+    topics.flatMap(({ topic, partitions }) => {
+      const table = ledgerTopics[topic]
+      return table === undefined ? [] : [[table, Object.fromEntries(partitions.map(({ partition, end }) => [partition, end]))]]
+    }),
+  )
+}
+
+function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['history']): Matrix['rpo'] {
+  const { time, lsn } = backedUp.recoveryPoint.postgres ?? {}
+  if (time === undefined || lsn === undefined) return null
+  const last = new Date(time)
+  const lost = history.filter(({ outcome, endedAt }) => outcome === 'ok' && endedAt !== undefined && new Date(endedAt) > last).length
+  return {
+    seconds: (lostAt.getTime() - last.getTime()) / 1000,
+    lastCommitAt: last.toISOString(),
+    lostAt: lostAt.toISOString(),
+    transactionsLost: lost,
+  }
+}
+
+function phasesOf(phases: Phase[]): Phase[] {
+  return phases.map(({ name, seconds }) => ({ name, seconds: Math.round(seconds * 1000) / 1000 }))
+}
