@@ -1,8 +1,10 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { waitUntil } from '../src/base/wait-until.ts'
 import { connectPostgres } from '../src/clients/postgres.ts'
-import { restorePostgres } from '../src/components/postgres/restore.ts'
+import { diffPostgres, restorePostgres, verifyPostgres, withScratchServer } from '../src/components/postgres/index.ts'
 import { walArtifactPath } from '../src/components/postgres/wal-segment.ts'
 import { commitEnd, startBench, startWriter } from './postgres-backup.ts'
 
@@ -86,4 +88,135 @@ test('a missing WAL segment is refused before anything is touched, a changed byt
   await writeFile(base, whole)
   await using restored = await restorePostgres({ ...backed, config, context })
   expect(await restored.query('SELECT a FROM t')).toEqual([{ a: 1 }])
+})
+
+test('verify finds nothing in a good backup, and names a missing segment, a changed byte and a short chain', async () => {
+  await using bench = await startBench('directory')
+  const { client, context } = bench
+  await client.query('CREATE TABLE t (a int)')
+  const backed = await bench.backUp(async () => {
+    for (let round = 0; round < 3; round++) await client.query('INSERT INTO t VALUES (1); SELECT pg_switch_wal()')
+    return commitEnd(client)
+  })
+  const { part, reader, recoveryPoint } = backed
+  const verify = (changed = part) => verifyPostgres(changed, reader, recoveryPoint, context)
+  expect(await verify()).toEqual([])
+  expect(part.wal.segments.length).toBeGreaterThanOrEqual(4)
+
+  const [, second, third] = part.wal.segments
+  const short = { ...part, wal: { ...part.wal, segments: part.wal.segments.filter((segment) => segment !== second) } }
+  expect(await verify(short)).toMatchObject([{ code: 'wal-gap', item: second?.name }])
+  const beyond = { ...part, wal: { ...part.wal, reachesLsn: part.base.stopLsn } }
+  expect(await verify(beyond)).toMatchObject([{ code: 'wal-gap', message: expect.stringContaining('beyond the stored WAL') }])
+
+  const file = (path = '') => join(bench.repository, path)
+  const spoil = async (path: string | undefined, at: number) => {
+    const bytes = await readFile(file(path))
+    bytes[at < 0 ? bytes.length + at : at] = (bytes.at(at) ?? 0) ^ 1
+    await writeFile(file(path), bytes)
+  }
+  await rm(file(second?.artifact.path))
+  await spoil(third?.artifact.path, -1)
+  await spoil(part.base.archives[0]?.artifact.path, 50_000)
+  await spoil(part.base.control.path, 100)
+  expect(await verify()).toMatchObject([
+    { code: 'artifact-damaged', item: part.base.archives[0]?.artifact.path },
+    { code: 'artifact-damaged', item: part.base.control.path },
+    { code: 'wal-gap', message: expect.stringContaining(second?.name ?? '') },
+    { code: 'artifact-damaged', item: third?.artifact.path },
+  ])
+})
+
+test('a segment that never came into the archive is a wal-gap of the backup', async () => {
+  await using bench = await startBench('directory')
+  const { client, server } = bench
+  await client.query('CREATE TABLE t (a int)')
+  const backup = bench.backUp(async () => {
+    await client.query('INSERT INTO t VALUES (1); SELECT pg_switch_wal(); INSERT INTO t VALUES (2); SELECT pg_switch_wal()')
+    const [row] = await client.query<{ name: string; system: string }>(
+      'SELECT pg_walfile_name(pg_current_wal_lsn() - 16 * 1024 * 1024 * 2) AS name, system_identifier::text AS system FROM pg_control_system()',
+    )
+    const segment = join(server.archiveDirectory, row?.system ?? '', '00000001', row?.name ?? '')
+    await waitUntil(() => existsSync(segment), { what: segment, timeoutMs: 30_000 })
+    await rm(segment)
+    return commitEnd(client)
+  })
+  await expect(backup).rejects.toMatchObject({ code: 'wal-gap' })
+})
+
+test('what a plain server has beside tables comes back: tablespaces, leftovers of an earlier recovery, a prepared transaction told', async () => {
+  await using bench = await startBench('directory')
+  const { client, server, config, context } = bench
+  const space = join(server.directory, 'space')
+  await mkdir(space)
+  if (process.getuid?.() === 0) await chown(space, 65534, 65534)
+  await client.query(`CREATE TABLESPACE elsewhere LOCATION '${space}'`)
+  await client.query("ALTER SYSTEM SET recovery_target_name = 'left behind'")
+  await client.query('CREATE TABLE far (a int) TABLESPACE elsewhere')
+  await client.query('INSERT INTO far SELECT generate_series(1, 1000)')
+  await client.query("BEGIN; CREATE TABLE half (a int); PREPARE TRANSACTION 'undecided'")
+  const backed = await bench.backUp(async () => {
+    await client.query('INSERT INTO far VALUES (1001)')
+    return commitEnd(client)
+  })
+  const url = server.url
+  // Beside a live server: nothing of it is touched.
+  const differences = await withScratchServer({ ...backed, config, context }, (scratch) => diffPostgres(scratch.url, url, context))
+  expect(differences).toEqual([])
+  await client.query('UPDATE far SET a = -1 WHERE a = 5')
+  expect(await withScratchServer({ ...backed, config, context }, (scratch) => diffPostgres(scratch.url, url, context))).toMatchObject([
+    { code: 'row-extra', message: 'only live has (-1)' },
+    { code: 'row-missing', message: 'only backup has (5)' },
+  ])
+  expect((await readdir(server.directory)).filter((name) => name.includes('scratch'))).toEqual([])
+
+  await client[Symbol.asyncDispose]()
+  await server.stop('immediate')
+  await rm(server.dataDirectory, { recursive: true })
+  await expect(restorePostgres({ ...backed, config, context })).rejects.toMatchObject({ code: 'target-not-empty', path: space })
+  await rm(space, { recursive: true })
+  await expect(restorePostgres({ ...backed, config, context })).rejects.toMatchObject({
+    code: 'prepared-transactions',
+    message: expect.stringContaining('undecided'),
+  })
+  await using restored = await restorePostgres({ ...backed, config, context, rollbackPrepared: true })
+  expect(await restored.query('SELECT count(*)::int AS rows FROM far')).toEqual([{ rows: 1001 }])
+  await restored.createLogicalSlot('debezium', 'pgoutput', 'postgres')
+})
+
+test('a restored server can be backed up and restored again, on its own timeline, without taking a number twice', async () => {
+  await using bench = await startBench('directory')
+  const { server, config, context } = bench
+  await bench.client.query('CREATE TABLE t (a int)')
+  const first = await bench.backUp(async () => {
+    await bench.client.query('INSERT INTO t VALUES (1)')
+    return commitEnd(bench.client)
+  })
+  await bench.client[Symbol.asyncDispose]()
+  const destroy = async () => {
+    await server.stop('immediate')
+    await rm(server.dataDirectory, { recursive: true })
+  }
+  await destroy()
+  {
+    await using restored = await restorePostgres({ ...first, config, context })
+    expect(await restored.release({ resumeArchiving: true })).toEqual([])
+  }
+  await using client = await connectPostgres(server.url)
+  const second = await bench.backUp(async () => {
+    await client.query('INSERT INTO t VALUES (2)')
+    return commitEnd(client)
+  })
+  expect(second.part.base.timeline).toBe(2)
+  await client[Symbol.asyncDispose]()
+  for (const [backed, rows, timeline] of [
+    [second, [{ a: 1 }, { a: 2 }], 3],
+    [first, [{ a: 1 }], 3],
+  ] as const) {
+    await destroy()
+    await using restored = await restorePostgres({ ...backed, config, context })
+    expect(await restored.query('SELECT a FROM t ORDER BY a')).toEqual(rows)
+    expect(await restored.query('SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline')).toEqual([{ timeline: `0000000${timeline}` }])
+    await restored.release()
+  }
 })

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { chmod, chown, lchown, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Context } from '../../base/context.ts'
@@ -90,7 +90,12 @@ async function own(file: string, bytes: Buffer, owner: Owner | undefined): Promi
   if (owner !== undefined) await chown(file, owner.uid, owner.gid)
 }
 
+/** Makes a directory and those above it that are missing; all that it makes belongs to the owner, who must be able to go there. */
 async function makeDirectory(directory: string, owner: Owner | undefined): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  if (owner !== undefined) await chown(directory, owner.uid, owner.gid)
+  const first = (await mkdir(directory, { recursive: true, mode: 0o700 })) ?? directory
+  if (owner === undefined) return
+  for (let path = directory; ; path = dirname(path)) {
+    await chown(path, owner.uid, owner.gid)
+    if (path === first || path === dirname(path)) return
+  }
 }

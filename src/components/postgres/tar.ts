@@ -1,6 +1,5 @@
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { startTool } from '../../clients/exec.ts'
 
 /** The uncompressed tar of a directory, made by the system's `tar`. Throws `tool-failed` at the end of the stream when tar does. */
@@ -46,25 +45,20 @@ async function feed(
     signal: options.signal,
     ...(options.owner === undefined ? {} : { owner: options.owner }),
   })
-  let failure: unknown
-  let sourceFailed = false
-  const watched = (async function* () {
-    try {
-      yield* source
-    } catch (error) {
-      sourceFailed = true
-      throw error
-    }
-  })()
-  try {
-    await pipeline(Readable.from(watched, { objectMode: false, highWaterMark: 1 << 18 }), tool.stdin)
-  } catch (error) {
-    failure = error
+  let closed = false
+  // tar stops reading when it has seen the end of the archive, or when it fails: its exit code says which.
+  const close = () => {
+    closed = true
   }
-  // When the source failed, that is the reason; when tar has closed its end early, tar's own words are.
-  if (sourceFailed) throw failure
+  tool.stdin.once('error', close)
+  void tool.ended.then(close)
+  // The source is read to its end all the same: only there does it say whether every byte was right.
+  for await (const chunk of source) {
+    if (closed) await tool.succeeded()
+    else if (!tool.stdin.write(chunk)) await Promise.race([once(tool.stdin, 'drain').catch(close), tool.ended])
+  }
+  tool.stdin.end()
   await tool.succeeded()
-  if (failure !== undefined) throw failure
   return tool.output()
 }
 
