@@ -3,6 +3,9 @@ import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
 export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as const
+export const drillRoutes = ['auto', 'native', 'raw-topic'] as const
+export const stackKinds = ['auto', 'embedded'] as const
+export const archiveModes = ['directory', 'receive'] as const
 
 const registryRoute: OptionSpec = {
   flags: '--registry-route ROUTE',
@@ -103,12 +106,12 @@ export const commandTable: readonly CommandSpec[] = [
     description:
       'Starts a stack, fills it, backs it up while a writer goes on, destroys everything, restores, compares with what was there, and writes the validation matrix.',
     options: [
-      { flags: '--stack KIND', text: 'where the servers come from (default: auto)', choices: ['auto', 'embedded'] },
+      { flags: '--stack KIND', text: 'where the servers come from (default: auto)', choices: stackKinds },
       install,
       { flags: '--rows N', text: 'rows of the largest table', integer: true },
       { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
-      { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: ['directory', 'receive'] },
-      registryRoute,
+      { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: archiveModes },
+      { ...registryRoute, choices: drillRoutes },
       { flags: '--keep', text: 'leave the stack up at the end' },
       { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },

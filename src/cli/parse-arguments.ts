@@ -49,7 +49,12 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
 
 /** commander writes "error: unknown option '--fo'\n(Did you mean --foo?)". */
 function usageError(error: CommanderError, argv: readonly string[]): DatapipeError {
-  if (error.code === 'commander.help') return new DatapipeError('usage', `no command${argv.length === 0 ? '' : `: ${argv.join(' ')}`}`)
+  if (error.code === 'commander.help') {
+    const typed = argv.filter((word) => !word.startsWith('-')).join(' ')
+    return new DatapipeError('usage', typed === '' ? 'no command' : `no command of ${typed}`, {
+      hint: `run \`datapipe ${typed} --help\``.replace('  ', ' '),
+    })
+  }
   const [first, ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1]
   const message = (first ?? '').replace(/\.$/, '')

@@ -1,6 +1,6 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
-import { DatapipeError, errorTable } from '../base/errors.ts'
+import { DatapipeError } from '../base/errors.ts'
 import type { DatapipeEvent } from '../base/events.ts'
 import { failureEvent } from './failure-event.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
@@ -9,16 +9,23 @@ import { createRedactor, type Redactor } from './redact.ts'
 import { jsonRenderer } from './render/json.ts'
 import { linesRenderer } from './render/lines.ts'
 import type { Output, Renderer } from './render/renderer.ts'
-import { styleFor } from './render/style.ts'
+import { hasColours, styleFor } from './render/style.ts'
 import { terminalRenderer } from './render/terminal.ts'
 import { commands, type Outcome } from './run-command.ts'
+
+/** What Node says of a stream that may be a terminal. */
+interface Terminal {
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+}
 
 export interface CliEnvironment {
   /** Without node and the script. */
   argv: readonly string[]
   env: Readonly<Record<string, string | undefined>>
-  stdout: Output
-  stderr: Output & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined; readonly rows?: number | undefined }
+  stdout: Output & Terminal
+  stderr: Output & Terminal
   signal: AbortSignal
 }
 
@@ -37,7 +44,7 @@ export async function runCli(environment: CliEnvironment): Promise<number> {
     }
     renderer = createRenderer(environment, parsed, resultText)
     const outcome = await runCommand(parsed, environment, { redactor, show })
-    text = outcome.text()
+    text = outcome.text({ width: environment.stdout.columns ?? 100, color: hasColours(environment.env, environment.stdout.isTTY === true) })
     show({ type: 'result', command: parsed.command, exitCode: outcome.exitCode, result: outcome.result })
     return outcome.exitCode
   } catch (error) {
@@ -77,6 +84,3 @@ async function runCommand(
   }
   return await command({ input: parsed.input, config, context })
 }
-
-/** The exit code of a second Ctrl-C, which waits for nothing. */
-export const interruptedExit = errorTable.interrupted.exit

@@ -3,13 +3,19 @@ import type { Context } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
-import { registryRoutes } from './options.ts'
+import { archiveModes, drillRoutes, registryRoutes, stackKinds } from './options.ts'
 
 /** What a command gave: data for `--json`, and the same for people. */
 export interface Outcome {
   exitCode: number
   result: unknown
-  text: () => string
+  text: (display: Display) => string
+}
+
+/** What stdout can show. */
+export interface Display {
+  width: number
+  color: boolean
 }
 
 export interface CommandCall {
@@ -57,10 +63,26 @@ export const commands: Readonly<Record<string, Command>> = {
     const options = { config: await config(), backup: input.argument('BACKUP', 'latest'), all: input.flag('all') }
     return outcome(await verify(options, context), verifyText)
   },
+  drill: async ({ input, context }) => {
+    const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
+    const options = {
+      keep: input.flag('keep'),
+      ...wantsInstall(input),
+      ...defined({
+        stack: input.choice('stack', stackKinds),
+        rows: input.integer('rows'),
+        sqlFiles: input.list('sql'),
+        archiveMode: input.choice('archive-mode', archiveModes),
+        registryRoute: input.choice('registry-route', drillRoutes),
+        reports: input.text('reports'),
+        seconds: input.integer('seconds'),
+      }),
+    }
+    return outcome(await drill(options, context), drillText)
+  },
   'stack up': async ({ input, context }) => {
     const [{ stackUp }, { stackUpText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
-    const install = input.flag('install') || process.env.DATAPIPE_INSTALL === '1'
-    return done(await stackUp({ context, install, ...directoryOf(input) }), stackUpText)
+    return done(await stackUp({ context, ...wantsInstall(input), ...directoryOf(input) }), stackUpText)
   },
   'stack status': async ({ input, context }) => {
     const [{ stackStatus }, { stackStatusText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
@@ -87,13 +109,18 @@ export const commands: Readonly<Record<string, Command>> = {
 }
 
 /** A result that carries its exit code. */
-function outcome<T extends { exitCode: number }>(result: T, text: (result: T) => string): Outcome {
-  return { exitCode: result.exitCode, result, text: () => text(result) }
+function outcome<T extends { exitCode: number }>(result: T, text: (result: T, display: Display) => string): Outcome {
+  return { exitCode: result.exitCode, result, text: (display) => text(result, display) }
 }
 
 /** A result that can only be success. */
 function done<T>(result: T, text: (result: T) => string): Outcome {
   return { exitCode: answers.ok, result, text: () => text(result) }
+}
+
+/** Left out when nothing was typed: the stack then looks at DATAPIPE_INSTALL itself. */
+function wantsInstall(input: CommandInput): { install?: true } {
+  return input.flag('install') ? { install: true } : {}
 }
 
 function directoryOf(input: CommandInput) {

@@ -14,6 +14,10 @@ const ansi = (on: number, off: number) => (text: string) => `\u001b[${on}m${text
 const colours: Style = { red: ansi(31, 39), green: ansi(32, 39), yellow: ansi(33, 39), dim: ansi(2, 22), bold: ansi(1, 22) }
 
 /** Colours on a terminal that has them; NO_COLOR (no-color.org: set and not empty) turns them off. */
+export function hasColours(env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): boolean {
+  return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb'
+}
+
 export function styleFor(env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): Style {
-  return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb' ? colours : noStyle
+  return hasColours(env, isTerminal) ? colours : noStyle
 }
