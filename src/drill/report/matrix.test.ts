@@ -87,7 +87,7 @@ test('docs/matrix.md names every field, and its example is a matrix', async () =
   }
   collect(matrixSchema, '')
   expect(keys.size).toBeGreaterThan(25)
-  const documented = new Set([...text.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] as string))
+  const documented = new Set([...text.matchAll(/^\| `([^`]+)` +\|/gm)].map((match) => match[1] as string))
   expect([...keys].filter((key) => !documented.has(key))).toEqual([])
   expect([...documented].filter((key) => !keys.has(key))).toEqual([])
 })
