@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { silentContext } from '../base/context.ts'
 import { faultyStorage } from '../storage/faulty.ts'
+import { localStorage } from '../storage/local.ts'
 import { memoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/storage.ts'
 import { listBackups } from './list-backups.ts'
@@ -186,4 +188,11 @@ test('the list: sizes, shared WAL apart, gaps and labels shown, unfinished ones 
     { id: later, state: 'incomplete', recoveryPoint: { kind: 'no-connector' } },
     { id: '20261127T030000Z-0003', state: 'unfinished', startedAt: '2026-11-27T03:00:00.000Z', components: ['registry'], files: 1, bytes: 2 },
   ])
+})
+
+test('a backup of format 1, kept as it was written, is still read', async () => {
+  const storage = localStorage(join(import.meta.dirname, '../../fixtures/backups/format-1'))
+  const { manifest } = await openBackup(storage, 'latest')
+  expect(manifest).toMatchObject({ format: 1, id, label: 'fixture', recoveryPoint: { kind: 'barrier', postgres: { lsn: '0/16B3748' } } })
+  expect((await verifyArtifacts(storage, manifest, context)).findings).toEqual([])
 })
