@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
 import { connectPostgres } from '../src/clients/postgres.ts'
 import { diffPostgres, restorePostgres, verifyPostgres, withScratchServer } from '../src/components/postgres/index.ts'
@@ -218,5 +220,59 @@ test('a restored server can be backed up and restored again, on its own timeline
     expect(await restored.query('SELECT a FROM t ORDER BY a')).toEqual(rows)
     expect(await restored.query('SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline')).toEqual([{ timeline: `0000000${timeline}` }])
     await restored.release()
+  }
+})
+
+test('a server whose configuration lies outside its data directory (Debian) comes back with it', async () => {
+  await using bench = await startBench('receive')
+  const { server, config, context } = bench
+  const etc = join(server.directory, 'etc')
+  await bench.client[Symbol.asyncDispose]()
+  await server.stop()
+  await mkdir(etc)
+  for (const name of ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf']) await rename(join(server.dataDirectory, name), join(etc, name))
+  await appendFile(join(etc, 'postgresql.conf'), `data_directory = '${server.dataDirectory}'\nmax_connections = 150\n`)
+  const owner = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+  const start = ['-D', etc, '-w', '-l', join(server.directory, 'server.log'), 'start']
+  await new Promise((resolve) => spawn(join(server.bin, 'pg_ctl'), start, { stdio: 'ignore', cwd: server.directory, ...owner }).once('exit', resolve))
+  const backed = await (async () => {
+    await using client = await connectPostgres(server.url)
+    await client.query('CREATE TABLE t (a int)')
+    return await bench.backUp(async () => {
+      await client.query('INSERT INTO t VALUES (1)')
+      return commitEnd(client)
+    })
+  })()
+  expect(backed.part.base.configFiles.map(({ path }) => path)).toEqual(
+    ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => join(etc, name)),
+  )
+  expect(backed.part.base.findings).toMatchObject([{ code: 'config-outside' }, { code: 'config-outside' }, { code: 'config-outside' }])
+  await server.stop('immediate')
+  await rm(server.dataDirectory, { recursive: true })
+  await using restored = await restorePostgres({ ...backed, config, context })
+  expect(await restored.query('SELECT a FROM t')).toEqual([{ a: 1 }])
+  await restored.release()
+  await using client = await connectPostgres(server.url)
+  expect(await client.query('SHOW max_connections')).toEqual([{ max_connections: '150' }])
+})
+
+test('an interrupted restore stops its server and leaves the target empty', async () => {
+  await using bench = await startBench('directory')
+  const { server, config, client } = bench
+  await client.query('CREATE TABLE t AS SELECT generate_series(1, 200000) AS a')
+  const backed = await bench.backUp(() => commitEnd(client))
+  await client[Symbol.asyncDispose]()
+  await server.stop('immediate')
+  await rm(server.dataDirectory, { recursive: true })
+  for (const task of ['unpack WAL', 'unpack base backup', 'postgres: recover']) {
+    const controller = new AbortController()
+    const context = silentContext({
+      signal: controller.signal,
+      emit: (event) => {
+        if ((event.type === 'progress' && event.task === task) || (event.type === 'phase' && event.name === task)) controller.abort()
+      },
+    })
+    await expect(restorePostgres({ ...backed, config, context }), task).rejects.toMatchObject({ code: 'interrupted' })
+    expect((await readdir(server.directory)).filter((name) => name.startsWith('data'))).toEqual([])
   }
 })

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import { DatapipeError } from '../../base/errors.ts'
 
 /** The one level for everything: the same bytes in give the same bytes out, which shared WAL files rely on. */
 const level = 3
@@ -22,9 +23,11 @@ async function* through(source: Readable, transform: NodeJS.ReadWriteStream & Re
   running.catch(() => {})
   try {
     for await (const chunk of transform) yield chunk as Uint8Array
+    await running
   } catch (error) {
+    if (signal.aborted) throw new DatapipeError('interrupted', 'interrupted', { cause: error })
+    // What ended the pipeline is the reason; what the loop saw is that it ended.
     await running
     throw error
   }
-  await running
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatapipeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
 import { waitUntil } from '../../base/wait-until.ts'
@@ -67,8 +67,9 @@ async function start({ options, dataDirectory }: FencedParts, release: ReleaseOp
   }
   const tools = await findPostgresTools(config, part.server.majorVersion)
   const owner = await serverOwner(dataDirectory)
-  const serverOptions = elsewhere === undefined ? [] : ['-o', `-c config_file='${elsewhere}'`]
-  await runStarter(tools.path('pg_ctl'), ['start', '-w', '-t', '600', '-D', dataDirectory, ...serverOptions], {
+  // The server looks for pg_hba.conf beside postgresql.conf, so it is started from there, as it was on the source.
+  const place = elsewhere === undefined ? ['-D', dataDirectory] : ['-D', dirname(elsewhere), '-o', `-c data_directory='${dataDirectory}'`]
+  await runStarter(tools.path('pg_ctl'), ['start', '-w', '-t', '600', ...place], {
     logFile,
     cwd: dataDirectory,
     ...(owner === undefined ? {} : { owner }),

@@ -36,6 +36,7 @@ export async function unpackWal(directory: string, { part, reader, owner, contex
         { signal: context.signal },
       )
     } catch (error) {
+      if (context.signal.aborted) throw new DatapipeError('interrupted', `interrupted while unpacking ${name}`, { cause: error })
       throw asGap(error, name, artifact)
     }
     if (owner !== undefined) await chown(file, owner.uid, owner.gid)

@@ -42,7 +42,7 @@ test('an archive with much padding is whole, however early tar stops reading', a
     yield* unpacked(await packed())
     for (let chunk = 0; chunk < 50; chunk++) yield Buffer.alloc(1 << 18)
   }
-  for (let round = 0; round < 20; round++) expect(await checkTar(padded(), signal)).toBe(4)
+  for (let round = 0; round < 6; round++) expect(await checkTar(padded(), signal)).toBe(4)
 })
 
 test('the same bytes are compressed to the same bytes', async () => {
