@@ -32,3 +32,19 @@ export async function lastLogLines(directory: string, component: ComponentName, 
   const text = (await readLog(directory, component)).trimEnd()
   return text.split('\n').slice(-lines).join('\n')
 }
+
+/**
+ * What explains a failed start: the heads of the errors since byte `from` (each kind once, the last eight), then the last lines.
+ * A Java stack trace alone would push its own head out of any fixed number of lines.
+ */
+export async function lastWords(directory: string, component: ComponentName, from: number): Promise<string> {
+  return explainingLines(await readLog(directory, component, from))
+}
+
+export function explainingLines(text: string): string {
+  const lines = text.trimEnd().split('\n')
+  const tail = lines.slice(-12)
+  const heads = lines.slice(0, -12).filter((line) => /\b(ERROR|FATAL|PANIC)\b|^(Caused by: )?[\w.$]+(Exception|Error)\b/.test(line))
+  const kinds = new Map(heads.map((line) => [line.replaceAll(/\d+/g, '0'), line.slice(0, 500)]))
+  return [...[...kinds.values()].slice(-8), ...tail].join('\n')
+}

@@ -1,21 +1,28 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentContext } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
 import { processesOfRun } from './run-processes.ts'
 import type { Run } from './run.ts'
 import { newRunId } from './run-directory.ts'
 import { endProcess, recordedProcess, type ServerCommand, startServer } from './server-process.ts'
 
 let run: Run
+const realTmpdir = process.env.TMPDIR
 beforeEach(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'datapipe-server-'))
   const ports = { postgres: 1, kafka: 2, kafkaController: 3, registry: 4, registryManagement: 5, connect: 6 }
   const state = { format: 1 as const, id: newRunId(), host: '', createdAt: '', owner: null, components: [], programs: {}, versions: {}, ports }
   run = { directory, context: silentContext(), state }
+  process.env.TMPDIR = directory
 })
-afterEach(() => rm(run.directory, { recursive: true }))
+afterEach(async () => {
+  if (realTmpdir === undefined) delete process.env.TMPDIR
+  else process.env.TMPDIR = realTmpdir
+  await rm(run.directory, { recursive: true })
+})
 
 function command(script: string, rest: Partial<ServerCommand> = {}): ServerCommand {
   return { component: 'kafka', program: 'sh', args: ['-c', script], cwd: run.directory, timeoutMs: 500, answers: async () => false, ...rest }
@@ -26,6 +33,13 @@ test('a server that ends while it starts is an error with its last words', async
     code: 'stack-failed',
     message: expect.stringContaining('cannot bind port'),
   })
+})
+
+test('the log of a failed start outlives the directory of the run', async () => {
+  const failure = await startServer(run, command('echo cannot bind port; exit 1')).catch((error: unknown) => error)
+  if (!(failure instanceof DatapipeError) || failure.path === undefined) throw new Error('no path')
+  expect(failure.path.startsWith(join(run.directory, 'logs'))).toBe(false)
+  expect(await readFile(failure.path, 'utf8')).toBe('cannot bind port\n')
 })
 
 test('a server that never answers is an error with its last words, and does not run on', async () => {

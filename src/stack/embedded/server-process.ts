@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatapipeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process-identity.ts'
 import type { Run } from './run.ts'
-import { lastLogLines, logFile, logSize } from './server-log.ts'
+import { runsDirectory } from './run-directory.ts'
+import { lastWords, logFile, logSize } from './server-log.ts'
 
 export interface ServerCommand {
   component: ComponentName
@@ -60,10 +61,17 @@ export async function startServer(run: Run, command: ServerCommand): Promise<voi
   } catch (error) {
     if (identity !== undefined) await endProcess(identity, [{ signal: 'SIGKILL', waitMs: 30_000 }])
     if (error instanceof DatapipeError && error.code === 'interrupted') throw error
-    const words = await lastLogLines(run.directory, component, 30)
+    const words = await lastWords(run.directory, component, from)
     const message = error instanceof DatapipeError ? error.message : `${component} did not start`
-    throw new DatapipeError('stack-failed', `${message}; its last log lines:\n${words}`, { path: logFile(run.directory, component), cause: error })
+    throw new DatapipeError('stack-failed', `${message}; its last log lines:\n${words}`, { path: keepLog(run, component), cause: error })
   }
+}
+
+/** The log of a failed start outlives the run's directory, which is removed when a stack cannot start. Returns its place. */
+function keepLog(run: Run, component: ComponentName): string {
+  const kept = join(runsDirectory(), `failed-${run.state.id}-${component}.log`)
+  copyFileSync(logFile(run.directory, component), kept)
+  return kept
 }
 
 export function pidFile(directory: string, component: ComponentName): string {

@@ -18,13 +18,14 @@ export async function sweep(context: Context): Promise<string[]> {
   const parent = runsDirectory()
   for (const name of await readdir(parent)) {
     const path = join(parent, name)
-    if (name.startsWith('.new-')) await removeWhenOld(path)
+    if (name.startsWith('.new-')) await removeWhenOld(path, hour)
+    if (name.startsWith('failed-')) await removeWhenOld(path, 48 * hour)
     if (!name.startsWith('run-')) continue
     const state = await readState(path)
     if (state === undefined) {
       // A link to a directory that is gone, or a removal that was interrupted after the state file went: nothing runs there.
       await killRun(name.slice('run-'.length), path)
-      await removeWhenOld(path)
+      await removeWhenOld(path, hour)
       continue
     }
     if (state.owner === null || state.host !== hostname() || isAlive(state.owner)) continue
@@ -54,7 +55,9 @@ export function killNow(id: string, directory: string): void {
   rmSync(directory, { recursive: true, force: true })
 }
 
-async function removeWhenOld(path: string): Promise<void> {
+const hour = 3_600_000
+
+async function removeWhenOld(path: string, age: number): Promise<void> {
   const found = await stat(path).catch(() => undefined)
-  if (found === undefined || Date.now() - found.mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true })
+  if (found === undefined || Date.now() - found.mtimeMs > age) await rm(path, { recursive: true, force: true })
 }
