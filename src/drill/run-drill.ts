@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
-import { stringifyJson } from '../base/lossless-json.ts'
 import { waitUntil } from '../base/wait-until.ts'
 import { type BackupResult, backup } from '../commands/backup.ts'
 import { type Phase, recording } from '../commands/backup/recording.ts'
@@ -11,6 +10,7 @@ import { type RestoreOptions, type RestoreResult, restore } from '../commands/re
 import { type ShowResult, show } from '../commands/show.ts'
 import { verify } from '../commands/verify.ts'
 import type { Stack } from '../stack/stack.ts'
+import { saveEvidence } from './history.ts'
 import { type DrillEvidence, judge } from './judge.ts'
 import { asManyAs, observeAll, type PipelineObservation } from './observe-all.ts'
 import { observeEvents } from './observers/observe-events.ts'
@@ -103,7 +103,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
 
   await writer.resume()
   await untilWritten(writer, plan.writeSeconds, context)
-  await writer.stop()
+  await writer.pause()
   await inPhase(context, 'catch up', () => sendCanary(pipeline, { signal, lastWords }))
   const evidence: DrillEvidence = {
     drill: plan.name,
@@ -118,8 +118,9 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     kinds: Object.fromEntries(topics.map(({ name, kind }) => [name, kind])),
     restoredTopics,
   }
-  await writeFile(join(directory, 'evidence.json'), stringifyJson(evidence))
-  const rows = judge(evidence, { show: shown, restore: restored, verify: verified, evidence: join(directory, 'evidence.json') })
+  const evidenceFile = join(directory, 'evidence.jsonl')
+  await saveEvidence(evidenceFile, { ...evidence, ...prefixed('before', before), ...prefixed('after', after) })
+  const rows = judge(evidence, { show: shown, restore: restored, verify: verified, evidence: relative(process.cwd(), evidenceFile) })
   const matrix = {
     stack: stack.kind,
     versions,
@@ -209,6 +210,11 @@ function endsOf({ topics }: PipelineObservation): Record<string, Record<string, 
       return table === undefined ? [] : [[table, Object.fromEntries(partitions.map(({ partition, end }) => [partition, end]))]]
     }),
   )
+}
+
+/** Each part under its own key, so that the file's lines stay of a bearable length; the whole is left out. */
+function prefixed(name: string, observation: PipelineObservation): Record<string, unknown> {
+  return { [name]: undefined, ...Object.fromEntries(Object.entries(observation).map(([key, value]) => [`${name}.${key}`, value])) }
 }
 
 function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['history']): Matrix['rpo'] {
