@@ -2,8 +2,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { DatapipeError } from '../base/errors.ts'
 import { localStorage } from '../storage/local.ts'
+import { failureEvent } from './failure-event.ts'
 import { commandTable } from './options.ts'
 import { runCli } from './run-cli.ts'
 import { commands } from './run-command.ts'
@@ -106,6 +109,16 @@ test('an interrupted command ends with 130', async () => {
   })
 })
 
+test('what fails because of Ctrl-C counts as interrupted, whatever it says', () => {
+  const failed = new DatapipeError('tool-failed', 'pg_basebackup ended with 1')
+  expect(failureEvent(failed, AbortSignal.abort())).toMatchObject({
+    code: 'interrupted',
+    exitCode: 130,
+    message: 'interrupted: pg_basebackup ended with 1',
+  })
+  expect(failureEvent(failed, new AbortController().signal)).toMatchObject({ code: 'tool-failed', exitCode: 52 })
+})
+
 describe('as a process', () => {
   test('the launcher hands arguments, output and exit code over, whatever Node runs it', () => {
     const old = ['/usr/bin/node', '/usr/local/bin/node'].filter(existsSync)
@@ -128,9 +141,10 @@ describe('as a process', () => {
       try {
         await once(writer.stdout, 'data')
         child.kill('SIGINT')
+        await sleep(50)
         child.kill('SIGINT')
-        await new Promise((resolve) => setTimeout(resolve, 600))
-        expect(child.exitCode).toBe(null)
+        await sleep(600)
+        expect([child.exitCode, child.signalCode]).toEqual([null, null])
         child.kill('SIGINT')
         expect(await exited).toEqual([null, 'SIGINT'])
       } finally {

@@ -79,6 +79,27 @@ test('of many runs that see the same dead lock exactly one gets it', async () =>
   }
 })
 
+test('a dead lock that another run has replaced meanwhile is left alone', async () => {
+  const inner = memoryStorage()
+  await putLock(inner, {})
+  let winner: AsyncDisposable | undefined
+  // Between this run's look at the dead lock and its takeover another run takes over from beginning to end.
+  const storage: Storage = {
+    ...inner,
+    async *get(path, range) {
+      yield* inner.get(path, range)
+      winner ??= await lockRepository(inner, 'expire', context)
+    },
+  }
+  await expect(lockRepository(storage, 'backup', context)).rejects.toMatchObject({
+    code: 'locked',
+    message: expect.stringContaining('datapipe expire'),
+  })
+  expect(await pathsUnder(inner, '')).toEqual(['lock.json'])
+  await winner?.[Symbol.asyncDispose]()
+  expect(await pathsUnder(inner, '')).toEqual([])
+})
+
 test('a run that died in the middle of a takeover blocks nobody', async () => {
   const storage = memoryStorage()
   await putLock(storage, {})

@@ -144,6 +144,14 @@ describe('damaged artifacts', () => {
     expect(verdict.findings).toMatchObject([{ severity: 'harm', code, component: 'kafka', item: path }])
   })
 
+  test('a wrong size is seen before the first byte is given', async () => {
+    const storage = memoryStorage()
+    const manifest = await storeTestBackup(storage, id)
+    await alter(storage, `backups/${id}/kafka/orders/0`, (bytes) => bytes.subarray(1))
+    const stream = (await openBackup(storage, id)).component('kafka').read(manifest.artifacts[0] ?? expect.fail())
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'artifact-damaged' })
+  })
+
   test('a storage that gives other bytes than it holds is seen too', async () => {
     const inner = memoryStorage()
     const manifest = await storeTestBackup(inner, id)
