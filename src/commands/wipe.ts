@@ -1,0 +1,93 @@
+import type { DatapipeConfig } from '../base/config.ts'
+import { type Context, inPhase } from '../base/context.ts'
+import { answers, DatapipeError } from '../base/errors.ts'
+import type { ComponentName } from '../base/events.ts'
+import type { Component, PlanStep, TargetIdentity } from '../components/component.ts'
+import { connectComponent } from '../components/connect/index.ts'
+import { kafkaComponent } from '../components/kafka/index.ts'
+import { postgresComponent } from '../components/postgres/index.ts'
+import { registryComponent } from '../components/registry/index.ts'
+import { sideBySide } from './side-by-side.ts'
+
+export interface WipeOptions {
+  config: DatapipeConfig
+  only?: ComponentName[]
+  /** The identity that the plan prints: proof that the plan was read, and that it is the right system. */
+  yes?: string
+  dryRun?: boolean
+}
+
+export interface WipeResult {
+  exitCode: number
+  dryRun: boolean
+  /** What `--yes` must say. */
+  identity: string
+  targets: TargetIdentity[]
+  plan: PlanStep[]
+  seconds: number
+}
+
+/**
+ * Removes everything from servers that stay up: connectors with their offsets, subjects, topics and groups, slots and tables, in this order
+ * (each depends on those after it). Waits until things are gone. Throws `confirmation-missing` with the plan's identity in its hint.
+ */
+export async function wipe(options: WipeOptions, context: Context): Promise<WipeResult> {
+  const started = performance.now()
+  const components = chosen(options)
+  if (components.length === 0) throw new DatapipeError('usage', 'nothing is selected', { hint: 'correct --only, or datapipe.yaml' })
+  const targets = await inPhase(context, 'plan', () => sideBySide(components.map(({ identify }) => identify(context))))
+  const plans = await sideBySide(components.map(({ plan }) => plan(context)))
+  const plan = plans.flat()
+  const identity = identityOf(targets)
+  const result = { exitCode: answers.ok, identity, targets, plan }
+  if (options.dryRun) return { ...result, dryRun: true, seconds: (performance.now() - started) / 1000 }
+  if (options.yes !== identity) {
+    const lines = plan.map(({ component, text }) => `\n  ${component}: ${text}`).join('')
+    throw new DatapipeError(
+      'confirmation-missing',
+      `${options.yes === undefined ? 'this would remove' : `${options.yes} is not the identity of what this would remove`}:${lines}`,
+      {
+        path: identity,
+        hint: `if that is meant, repeat it with --yes ${identity}`,
+      },
+    )
+  }
+  for (const { name, wipe } of components) await inPhase(context, `wipe ${name}`, () => wipe(context))
+  return { ...result, dryRun: false, seconds: (performance.now() - started) / 1000 }
+}
+
+interface BoundComponent {
+  name: ComponentName
+  identify(context: Context): Promise<TargetIdentity>
+  plan(context: Context): Promise<PlanStep[]>
+  wipe(context: Context): Promise<void>
+}
+
+function chosen({ config, only }: WipeOptions): BoundComponent[] {
+  const bound = <C, P>(component: Component<C, P>, section: C | undefined): BoundComponent[] =>
+    section === undefined || (only !== undefined && !only.includes(component.name))
+      ? []
+      : [
+          {
+            name: component.name,
+            identify: (context) => component.identify(section, context),
+            plan: (context) => component.planWipe(section, context),
+            wipe: (context) => component.wipe(section, context),
+          },
+        ]
+  return [
+    ...bound(connectComponent, config.connect),
+    ...bound(registryComponent, config.registry),
+    ...bound(kafkaComponent, config.kafka),
+    ...bound(postgresComponent, config.postgres),
+  ]
+}
+
+/** One word for the whole target: the Kafka cluster's id, else PostgreSQL's system identifier, else the address of the registry or of Connect. */
+function identityOf(targets: TargetIdentity[]): string {
+  for (const name of ['kafka', 'postgres', 'registry', 'connect'] as const) {
+    const target = targets.find(({ component }) => component === name)
+    if (target !== undefined) return target.identity
+  }
+  throw new TypeError('no target')
+}
