@@ -135,13 +135,17 @@ function fencedProcess(tool: RunningTool, directory: string, logFile: string, su
     running = false
   })
   const stop = async () => {
-    // SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint, and loses nothing. A checkpoint may take its time.
-    if (running) {
+    try {
+      if (!running) return
+      // SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint, and loses nothing. A checkpoint may take its time.
       process.kill(tool.pid, 'SIGINT')
       const code = await tool.ended
-      if (code !== 0) throw new DatapipeError('tool-failed', `the fenced server ended with ${code}: ${lastWords(await readFile(logFile, 'utf8'))}`)
+      const log = await readFile(logFile, 'utf8')
+      // Without a word in its log the signal came before the server had begun.
+      if (code !== 0 && log !== '') throw new DatapipeError('tool-failed', `the fenced server ended with ${code}: ${lastWords(log)}`)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
     }
-    await rm(directory, { recursive: true, force: true })
   }
   return {
     url: `postgres://${encodeURIComponent(superuser)}@${encodeURIComponent(directory)}:${socketPort}/${encodeURIComponent(database)}`,
