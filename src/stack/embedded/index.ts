@@ -80,7 +80,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
   } catch (error) {
     await stack.down()
     // A child that the signal ended reports that, not why.
-    if (context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while the stack was starting', { cause: error })
+    if (context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while the stack was starting')
     throw error
   }
   return stack
