@@ -49,9 +49,8 @@ test('help and version come on stdout with 0, before and after the command', asy
   expect((await runForTest(['verify', '--help'])).stdout).toContain('datapipe verify --all --json')
 })
 
-test('every command of the table is wired as soon as its module is there, and nothing else is', () => {
-  const there = commandTable.map(({ name }) => name).filter((name) => existsSync(join(root, `src/commands/${name.split(' ')[0]}.ts`)))
-  expect(Object.keys(commands).sort()).toEqual(there.sort())
+test('every command of the table is wired, and nothing else is', () => {
+  expect(Object.keys(commands).sort()).toEqual(commandTable.map(({ name }) => name).sort())
 })
 
 test('a configuration key that does not exist: 64, its path, and nothing was touched', async () => {

@@ -29,6 +29,10 @@ type Command = (call: CommandCall) => Promise<Outcome>
 
 /** Every command of the table by name. Modules are loaded when their command runs: `archive-wal` runs once a segment and must start fast. */
 export const commands: Readonly<Record<string, Command>> = {
+  check: async ({ config, context }) => {
+    const [{ check }, { checkText }] = await Promise.all([import('../commands/check.ts'), import('./results/check.ts')])
+    return outcome(await check({ config: await config() }, context), checkText)
+  },
   backup: async ({ input, config, context }) => {
     const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
     const options = { config: await config(), fresh: input.flag('fresh'), ...defined({ label: input.text('label') }) }
@@ -62,6 +66,22 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ verify }, { verifyText }] = await Promise.all([import('../commands/verify.ts'), import('./results/verify.ts')])
     const options = { config: await config(), backup: input.argument('BACKUP', 'latest'), all: input.flag('all') }
     return outcome(await verify(options, context), verifyText)
+  },
+  wipe: async ({ input, config, context }) => {
+    const [{ wipe }, { wipeText }] = await Promise.all([import('../commands/wipe.ts'), import('./results/wipe.ts')])
+    const options = {
+      config: await config(),
+      dryRun: input.flag('dry-run'),
+      ...defined({ only: input.choices('only', componentNames), yes: input.text('yes') }),
+    }
+    return outcome(await wipe(options, context), wipeText)
+  },
+  diff: async ({ input, config, context }) => {
+    const [{ diff }, { diffText }] = await Promise.all([import('../commands/diff.ts'), import('./results/diff.ts')])
+    const other = input.text('against')
+    const against = other === undefined ? undefined : await config(other)
+    const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against }) }
+    return outcome(await diff(options, context), diffText)
   },
   drill: async ({ input, context }) => {
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
