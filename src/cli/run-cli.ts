@@ -44,7 +44,7 @@ export async function runCli(environment: CliEnvironment): Promise<number> {
     }
     renderer = createRenderer(environment, parsed, resultText)
     const outcome = await runCommand(parsed, environment, { redactor, show })
-    text = outcome.text({ width: environment.stdout.columns ?? 100, color: hasColours(environment.env, environment.stdout.isTTY === true) })
+    text = outcome.text({ width: environment.stdout.columns || 100, color: hasColours(environment.env, environment.stdout.isTTY === true) })
     show({ type: 'result', command: parsed.command, exitCode: outcome.exitCode, result: outcome.result })
     return outcome.exitCode
   } catch (error) {

@@ -36,11 +36,11 @@ export function terminalRenderer({ stdout, stderr, clock, style, resultText }: T
     const now = clock()
     erase()
     const mark = spinner[frame++ % spinner.length] ?? ''
-    const width = Math.max(20, (stderr.columns ?? 80) - 1)
+    const width = Math.max(20, (stderr.columns || 80) - 1)
     const lines = [
       ...[...phases].map(([name, started]) => `${mark} ${name}  ${formatSeconds((now - started) / 1000)}`),
       ...[...tasks.values()].map((task) => `  ${task.text(now)}`),
-    ].slice(0, Math.max(1, (stderr.rows ?? 24) - 2))
+    ].slice(0, Math.max(1, (stderr.rows || 24) - 2))
     if (lines.length > 0) stderr.write(lines.map((line) => `${style.dim(cut(line, width))}\n`).join(''))
     drawn = lines.length
     drawnAt = now

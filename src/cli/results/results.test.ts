@@ -1,0 +1,133 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { inDirectory, runForTest } from '../test-cli.ts'
+import { backupText } from './backup.ts'
+import { checkText } from './check.ts'
+import { diffText } from './diff.ts'
+import { restoreText } from './restore.ts'
+import { wipeText } from './wipe.ts'
+
+const fixture = pathToFileURL(join(import.meta.dirname, '../../../fixtures/backups/format-1')).href
+const id = '20261125T030000Z-0001'
+const recoveryPoint = {
+  name: 'p',
+  kind: 'barrier' as const,
+  takenAt: '2026-11-25T03:00:30Z',
+  postgres: { systemIdentifier: '7', timeline: 1, lsn: '0/16B3748' },
+}
+const harm = { severity: 'harm' as const, code: 'x', component: 'kafka' as const, item: 'orders/0/17', message: 'is missing', next: 'datapipe diff' }
+const note = { severity: 'note' as const, code: 'y', component: 'connect' as const, item: 'cdc', message: 'needs a secret' }
+const plan = [
+  { component: 'kafka' as const, text: 'create topic orders', destructive: false },
+  { component: 'postgres' as const, text: 'drop schema public', destructive: true },
+]
+
+async function run(...argv: string[]) {
+  return await inDirectory({ 'datapipe.yaml': `repository: { url: "${fixture}" }` }, (directory) =>
+    runForTest(['--quiet', ...argv, '--config', `${directory}/datapipe.yaml`]),
+  )
+}
+
+test('list: one line a backup', async () => {
+  expect(await run('list')).toMatchObject({
+    exitCode: 0,
+    stdout: `BACKUP                 STATE      SIZE   WAL  COMPONENTS              RECOVERY POINT  LABEL
+${id}  complete  991 B  23 B  kafka registry connect  0/16B3748       fixture
+`,
+    stderr: '',
+  })
+})
+
+test('show: recovery point, topics with counts, connectors with the secrets that they need', async () => {
+  const { exitCode, stdout } = await run('show', '2026')
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain(`backup ${id} "fixture": complete\n`)
+  expect(stdout).toContain('  TOPIC   KIND  PARTITIONS  RECORDS  SIZE\n  orders  cdc            1        1  81 B\n')
+  expect(stdout).toContain('confluent 7.6.13')
+  expect(stdout).toMatch(/cdc +RUNNING +io\.debezium\S+ +database\.password\n/)
+})
+
+test('verify: the verdict and every finding', async () => {
+  const { exitCode, stdout } = await run('verify')
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(
+    new RegExp(`^${id}: intact: 4 files, 1\\.0 kB read in \\d\\.\\d s\nnote: connect: cdc: needs database\\.password at a restore\n$`),
+  )
+})
+
+test('backup: an incomplete one says so before anything else, and lists harm first', () => {
+  const text = backupText({
+    exitCode: 22,
+    id,
+    resumed: true,
+    recoveryPoint,
+    pausedSeconds: 0.84,
+    attempts: 2,
+    artifacts: 12,
+    bytes: 1_500_000,
+    records: 12_345,
+    seconds: 61,
+    phases: [],
+    findings: [note, harm],
+  })
+  expect(text).toBe(`backup ${id} is incomplete: the gaps are below, after 1 min 1 s, going on with an unfinished one
+  size                        1.5 MB in 12 files
+  records                     12.3 k
+  recovery point              barrier, 2026-11-25T03:00:30Z, 0/16B3748
+  change capture stood still  0.8 s (2 attempts)
+harm: kafka: orders/0/17: is missing
+  next: datapipe diff
+note: connect: cdc: needs a secret
+`)
+})
+
+test('restore: a dry run is a numbered plan in which destructive steps stand out', () => {
+  const result = {
+    backup: id,
+    dryRun: true,
+    recoveryPoint,
+    plan,
+    outcomes: [],
+    slots: [],
+    seconds: 1,
+    findings: [],
+  }
+  expect(restoreText(result)).toBe(`plan to restore ${id} (barrier, 2026-11-25T03:00:30Z, 0/16B3748); nothing was touched
+1.   kafka: create topic orders
+2. ! postgres: drop schema public
+`)
+  const outcomes = [{ component: 'kafka' as const, counts: { topics: 3, records: 70 }, bytes: 1200, findings: [] }]
+  const slots = [{ connector: 'cdc', slot: 'debezium', confirmedFlushLsn: '0/2000000' }]
+  expect(restoreText({ ...result, dryRun: false, outcomes, slots })).toBe(`restored ${id} (barrier, 2026-11-25T03:00:30Z, 0/16B3748) in 1.0 s
+  kafka  3 topics, 70 records  1.2 kB
+  slot debezium of cdc stands at 0/2000000
+`)
+})
+
+test('wipe: a dry run ends with what confirms it', () => {
+  const targets = [{ component: 'kafka' as const, identity: 'abc', empty: false, contents: ['orders'] }]
+  expect(wipeText({ exitCode: 0, dryRun: true, identity: 'abc', targets, plan, seconds: 1 })).toMatch(
+    /^plan to wipe kafka abc; nothing was touched\n1\. [\s\S]*--yes abc\n$/,
+  )
+})
+
+test('check: each item, what to type below those that did not pass, and the count', () => {
+  const items = [
+    { component: 'postgres' as const, name: 'wal_level is logical', verdict: 'pass' as const, detail: 'logical', next: 'not shown' },
+    { component: 'kafka' as const, name: 'answers', verdict: 'fail' as const, detail: 'refused\nsecond line', next: 'start it' },
+  ]
+  expect(checkText({ exitCode: 20, items })).toBe(`✓  postgres  wal_level is logical  logical
+✗  kafka     answers               refused
+     next: start it
+1 passed, 1 failed, 0 warnings, 0 not run
+`)
+})
+
+test('diff: what differs first, the verdict last', () => {
+  expect(diffText({ exitCode: 20, a: id, b: 'live', compared: ['kafka'], findings: [harm] })).toBe(
+    `harm: kafka: orders/0/17: is missing\n  next: datapipe diff\n${id} and live differ: kafka\n`,
+  )
+  expect(diffText({ exitCode: 0, a: id, b: 'live', compared: ['kafka'], findings: [] })).toBe(`${id} and live are the same: kafka\n`)
+  expect(diffText({ exitCode: 21, a: id, b: 'live', compared: ['kafka'], findings: [] })).toContain('as far as they could be compared')
+})
