@@ -23,14 +23,15 @@ afterAll(async () => {
 const copyOfThree = "COPY b FROM PROGRAM 'seq 700 702'"
 
 /** A fresh slot, `work` in one transaction behind it, and what the slot then holds. */
-async function captured(work: string[]) {
+async function captured(work: string[], options: { quiet?: boolean } = {}) {
   await client.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'shop'")
   await client.query("SELECT pg_create_logical_replication_slot('shop', 'pgoutput')")
   await client.query('BEGIN')
   for (const sql of work) await client.query(sql)
   const [row] = await client.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid')
   await client.query('COMMIT')
-  await client.query('INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a')
+  // A captured transaction behind it keeps the cut at this one's commit.
+  if (!options.quiet) await client.query('INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a')
   const rows = await client.query<{ lsn: string; data: string }>(
     "SELECT lsn::text, encode(data, 'hex') AS data FROM pg_logical_slot_peek_binary_changes('shop', NULL, NULL, 'proto_version', '1', 'publication_names', 'shop')",
   )
@@ -130,4 +131,13 @@ test('a running initial snapshot, a missing slot and an empty offset are no posi
     reason: expect.stringContaining('gone'),
   })
   expect(await resolve({})).toMatchObject({ clean: false })
+})
+
+test('on a quiet database the cut moves to the end of the WAL, past whatever the connector does not capture', async () => {
+  const { xid, changes, ends } = await captured(['INSERT INTO a VALUES (800)'], { quiet: true })
+  await client.query('CREATE TABLE IF NOT EXISTS elsewhere (id int); INSERT INTO elsewhere VALUES (1)')
+  const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  const position = await resolve({ lsn: changes[0], txId: xid, messageType: 'INSERT' })
+  expect(position).toMatchObject({ clean: true, xid: xid.toString() })
+  expect(position.clean && position.lsn > (ends[0] ?? 0n) && position.lsn >= parseLsn(row?.lsn ?? '')).toBe(true)
 })

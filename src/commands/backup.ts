@@ -5,7 +5,7 @@ import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
 import type { Finding } from '../base/finding.ts'
-import { formatLsn } from '../base/lsn.ts'
+import { formatLsn, parseLsn } from '../base/lsn.ts'
 import { endOffsetsOf } from '../components/kafka/freeze.ts'
 import { encodeKafkaPart } from '../components/kafka/part.ts'
 import { baseBackup } from '../components/postgres/base-backup.ts'
@@ -67,7 +67,13 @@ export async function backup(options: BackupOptions, outer: Context): Promise<Ba
     const base =
       postgres &&
       (await inPhase(context, 'base backup', () => baseBackup({ config: postgres, writer: writer.component('postgres'), spoolDirectory, context })))
-    const point = await takePoint({ config, sources, writer: writer.component('connect'), context })
+    const point = await takePoint({
+      config,
+      sources,
+      writer: writer.component('connect'),
+      notBefore: base && parseLsn(base.stopLsn),
+      context,
+    })
     const captured = await capture({ config, sources, point, postgres: wal && base && { wal, base }, writer, context })
     findings.push(...captured.findings)
     const artifacts = writer.artifacts()

@@ -36,6 +36,15 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
   )
   if (state === undefined || state.confirmed === null) return { clean: false, reason: `its slot ${slot} is not there` }
   if (state.active) return { clean: false, reason: `its slot ${slot} is still in use` }
+  // Read before the peek: whatever commits below it is then among what the peek shows.
+  const [now] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  const waiting = await peek(options)
+  const at = standsAt({ offset, lsn, snapshot, waiting, confirmed: parseLsn(state.confirmed) })
+  return at.clean ? quietEnd(at, waiting, parseLsn(now?.lsn ?? '')) : at
+}
+
+function standsAt(of: { offset: StoredOffset; lsn: Lsn; snapshot: 'none' | 'done'; waiting: SlotTransaction[]; confirmed: Lsn }): ConnectorPosition {
+  const { offset, lsn, snapshot, waiting, confirmed } = of
   if (snapshot === 'done') return position(lsn, offset)
   const commit = integer(offset, 'lsn_commit')
   // A heartbeat, or a commit event: the offset itself says that the transaction is over.
@@ -47,9 +56,9 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
   // A logical message outside of transactions is its own commit.
   if (offset.messageType === 'MESSAGE' && commit === lsn) return position(commit, offset)
   const xid = integer(offset, 'txId')
-  const transaction = await findTransaction(options, lsn, xid)
-  if (transaction !== undefined) return judge(transaction, lsn, integer(offset, 'lsn_events_processed'))
-  const confirmed = parseLsn(state.confirmed)
+  // Debezium's txId is the 32-bit xid of BEGIN; where an offset lacks it, the change's own LSN identifies the transaction.
+  const own = waiting.findLast((item) => (xid === undefined ? item.changes.includes(lsn) : BigInt(item.xid) === (xid & 0xffff_ffffn)))
+  if (own !== undefined) return judge(own, lsn, integer(offset, 'lsn_events_processed'))
   // What the slot no longer holds was confirmed whole, and so was every commit up to there.
   if (confirmed > lsn) return position(confirmed, offset)
   return { clean: false, reason: `transaction ${xid ?? '(unknown)'} of its offset ${formatLsn(lsn)} has not committed in its slot` }
@@ -57,14 +66,16 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
 
 interface SlotTransaction {
   xid: number
+  /** Where its commit record begins and ends. */
+  commitLsn: Lsn
   endLsn: Lsn
   commitTime: Date
-  /** LSN of each captured change, in order. */
+  /** LSN of each captured change, in order; none for a transaction that is not the connector's business. */
   changes: Lsn[]
 }
 
-// Up to the end of the WAL: `upto_lsn` is compared with commits, and where the transaction's commit lies is what we ask.
-async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: bigint | undefined): Promise<SlotTransaction | undefined> {
+/** Every transaction that the slot still holds, in commit order, up to the end of the WAL. */
+async function peek(options: ResolveOffsetOptions): Promise<SlotTransaction[]> {
   const rows = options.client.stream<{ lsn: string; data: string }>(
     `SELECT lsn::text, encode(data, 'hex') AS data FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,
        'proto_version', '1', 'publication_names', $2)`,
@@ -73,8 +84,8 @@ async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: big
   const relations = new Map<number, string>()
   const captures = options.captures ?? (() => true)
   const captured = (oid: number) => captures(relations.get(oid) ?? '')
+  const transactions: SlotTransaction[] = []
   let current: { xid: number; changes: Lsn[] } | undefined
-  let found: SlotTransaction | undefined
   for await (const row of rows) {
     const message = parsePgoutput(Buffer.from(row.data, 'hex'))
     if (message.type === 'relation') relations.set(message.oid, message.name)
@@ -83,14 +94,22 @@ async function findTransaction(options: ResolveOffsetOptions, lsn: Lsn, xid: big
     else if (message.type === 'truncate' && options.sendsTruncate === true && message.relations.some(captured))
       current?.changes.push(parseLsn(row.lsn))
     else if (message.type === 'commit' && current !== undefined) {
-      const { changes } = current
-      // Debezium's txId is the 32-bit xid of BEGIN; where an offset lacks it, the change's own LSN identifies the transaction.
-      const own = xid === undefined ? changes.includes(lsn) : BigInt(current.xid) === (xid & 0xffff_ffffn)
-      if (own) found = { xid: current.xid, endLsn: message.endLsn, commitTime: message.commitTime, changes }
+      const { commitLsn, endLsn, commitTime } = message
+      transactions.push({ ...current, commitLsn, endLsn, commitTime })
       current = undefined
     }
   }
-  return found
+  return transactions
+}
+
+/**
+ * The latest position that means the same to the connector: when nothing that it captures has committed between its own and `until`, the cut may
+ * as well be there. On a quiet database that brings the cut past the end of a base backup. Pure.
+ */
+export function quietEnd(at: ConnectorPosition & { clean: true }, waiting: SlotTransaction[], until: Lsn): ConnectorPosition {
+  // A recovery that stops at `until` replays every record that begins below it.
+  const pending = waiting.some(({ changes, commitLsn, endLsn }) => changes.length > 0 && endLsn > at.lsn && commitLsn < until)
+  return pending || until <= at.lsn ? at : { ...at, lsn: until }
 }
 
 /**

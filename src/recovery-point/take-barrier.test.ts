@@ -7,6 +7,7 @@ function steps(positions: ConnectorPosition[], journal: string[]) {
   return {
     connectors: ['a'],
     attempts: 3,
+    pauseMs: 1,
     stop: async () => void journal.push('stop'),
     resume: async () => void journal.push('resume'),
     readOffsets: async () => {
@@ -65,4 +66,16 @@ test('two connectors at different commits are no common cut', () => {
       { name: 'b', position: { clean: true, lsn: 2n } },
     ]),
   ).toEqual({ reason: 'a and b stand at different commits' })
+})
+
+test('a connector that lags behind the base backup goes on until it has passed its end', async () => {
+  const journal: string[] = []
+  const lagging = steps(
+    [
+      { clean: true, lsn: 5n },
+      { clean: true, lsn: 7n },
+    ],
+    journal,
+  )
+  expect(await takeBarrier({ ...lagging, notBefore: 6n }, silentContext())).toMatchObject({ lsn: 7n, attempts: 2 })
 })

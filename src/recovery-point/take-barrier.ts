@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, inPhase } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
-import type { Lsn } from '../base/lsn.ts'
+import { formatLsn, type Lsn } from '../base/lsn.ts'
 
 /** Where a stopped connector stands: the end LSN of the last whole transaction in its topics, or why that cannot be said. */
 export type ConnectorPosition = { clean: true; lsn: Lsn; xid?: string; time?: string } | { clean: false; reason: string }
@@ -17,6 +18,10 @@ export interface BarrierSteps<Offsets, Groups, Ends> {
   /** Group positions, read before the end offsets so that none can lie beyond them. */
   readGroups(): Promise<Groups>
   freeze(): Promise<Ends>
+  /** The cut must not lie before this (the end of the base backup): a connector that lags behind it goes on and is stopped again. */
+  notBefore?: Lsn | undefined
+  /** Milliseconds that the connectors go on for before another attempt (default 2000); doubled each time, at most 20 s. */
+  pauseMs?: number
   /** Attempts before `barrier-not-reached`. */
   attempts?: number
 }
@@ -52,6 +57,7 @@ export async function takeBarrier<Offsets, Groups, Ends>(
     if ('lsn' in taken) return { ...taken, pausedSeconds, attempts: attempt }
     reasons.push(taken.reason)
     context.emit({ type: 'log', level: 'info', component: 'connect', message: `no clean cut at attempt ${attempt}: ${taken.reason}` })
+    if (attempt < attempts) await pause(Math.min(20_000, (steps.pauseMs ?? 2000) * 2 ** (attempt - 1)), context)
   }
   throw new DatapipeError('barrier-not-reached', `no clean cut in ${attempts} attempts: ${[...new Set(reasons)].join('; ')}`)
 }
@@ -63,11 +69,22 @@ async function attemptBarrier<Offsets, Groups, Ends>(steps: BarrierSteps<Offsets
     const positions = await Promise.all(steps.connectors.map(async (name) => ({ name, position: await steps.resolve(name, offsets) })))
     const cut = commonCut(positions)
     if ('reason' in cut) return cut
+    if (steps.notBefore !== undefined && cut.lsn < steps.notBefore) {
+      return { reason: `the topics end at ${formatLsn(cut.lsn)}, the base backup at ${formatLsn(steps.notBefore)}: the connector lags behind` }
+    }
     const groups = await steps.readGroups()
     const ends = await steps.freeze()
     return { ...cut, offsets, groups, ends, takenAt: context.now().toISOString() }
   } finally {
     await steps.resume(steps.connectors)
+  }
+}
+
+async function pause(milliseconds: number, context: Context): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal: context.signal })
+  } catch (cause) {
+    throw new DatapipeError('interrupted', 'interrupted between two attempts at a recovery point', { cause })
   }
 }
 

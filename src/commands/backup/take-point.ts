@@ -36,6 +36,8 @@ interface PointOptions {
   sources: Sources
   /** Remembers which connectors stand still, so that a killed backup does not leave them so for ever. */
   writer: ArtifactWriter
+  /** End of the base backup: no point may lie before it. */
+  notBefore: Lsn | undefined
   context: Context
 }
 
@@ -64,6 +66,7 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
       resume: (names) => resumeConnectors(connect, names, { ...context, signal: new AbortController().signal }),
       readOffsets: async () =>
         new Map(await Promise.all(capturing.map(async ({ name }) => [name, await readOffsets(connect, name, context)] as const))),
+      notBefore: options.notBefore,
       resolve: (name, offsets) => whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context }),
       readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
       freeze: async () =>

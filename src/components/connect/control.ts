@@ -67,10 +67,11 @@ function throwIfFailed(name: string, status: ConnectorStatus): void {
   })
 }
 
-/** The exception and its causes, without the stack. */
+/** The exception and its causes, without the stack. Debezium prints whole offsets into the middle of a sentence: that middle is cut. */
 export function firstLines(trace: string): string {
   const lines = trace.split('\n').filter((line) => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
-  return lines.length === 0 ? 'it gives no trace' : lines.slice(0, 4).join(' | ').slice(0, 800)
+  const short = lines.slice(0, 4).map((line) => (line.length <= 400 ? line : `${line.slice(0, 190)} … ${line.slice(-200)}`))
+  return short.length === 0 ? 'it gives no trace' : short.join(' | ')
 }
 
 function describe(status: ConnectorStatus | undefined): string {

@@ -112,7 +112,8 @@ async function refuseOldWorker(client: ConnectClient): Promise<void> {
 /**
  * Writes one offset of a STOPPED connector and reads it back; a null offset removes the partition.
  * The worker does not look at the content (Debezium's connector does not check it either), so the comparison is exact.
- * Throws `restore-mismatch`, `server-refused` ("must be in the STOPPED state").
+ * A worker lists partitions as far as it has read its own topic: the new one may be missing for a moment (seen on 4.3.1), so it is asked until
+ * it says what was written. Throws `restore-mismatch` when it never does, `server-refused` ("must be in the STOPPED state").
  */
 export async function writeOffset(options: {
   config: ConnectConfig
@@ -124,10 +125,19 @@ export async function writeOffset(options: {
   const { config, name, partition, offset, context } = options
   const client = connectClient(config, context.signal)
   await client.patchOffsets(name, [{ partition, offset }])
-  const stored = (await client.offsets(name)).find((item) => canonicalJson(item.partition) === canonicalJson(partition))
-  const [wanted, got] = [canonicalJson(offset), canonicalJson(stored?.offset ?? null)]
-  if (wanted !== got)
+  const wanted = canonicalJson(offset)
+  let got = 'nothing'
+  const look = async () => {
+    const stored = (await client.offsets(name)).find((item) => canonicalJson(item.partition) === canonicalJson(partition))
+    got = canonicalJson(stored?.offset ?? null)
+    return got === wanted
+  }
+  try {
+    await waitUntil(look, { what: `the offset of connector ${name}`, timeoutMs: 20_000, signal: context.signal })
+  } catch (error) {
+    if (!(error instanceof DatapipeError) || error.code !== 'timeout') throw error
     throw new DatapipeError('restore-mismatch', `the offset of connector ${name} was written as ${wanted} and is read back as ${got}`, {
       path: `connect/${name}`,
     })
+  }
 }

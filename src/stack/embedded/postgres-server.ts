@@ -18,8 +18,9 @@ export function postgresDataDirectory(directory: string): string {
 
 /**
  * Makes an empty database cluster: superuser `datapipe` with the run's password (scram), checksums on, and what logical decoding,
- * archiving and physical replication need. Port, sockets and archive place are not in it: they are given on the command line of each
- * start, so that a data directory that was restored from a backup starts with this stack's settings, whatever stack it came from.
+ * archiving and physical replication need. Port and sockets are not in it: they are given on the command line of each start, so that a
+ * restored data directory starts with this stack's, whatever stack it came from. The archive's place is: a restored server that was told not
+ * to archive (postgresql.auto.conf) must not be told otherwise by a command line.
  */
 export async function initPostgres(run: Run): Promise<void> {
   const home = await postgresHome(run)
@@ -44,7 +45,7 @@ export async function initPostgres(run: Run): Promise<void> {
   } finally {
     await rm(passwordFile, { force: true })
   }
-  await appendFile(join(data, 'postgresql.conf'), settings)
+  await appendFile(join(data, 'postgresql.conf'), `${settings}archive_command = '${archiveCommand(run).replaceAll("'", "''")}'\n`)
   await writeFile(join(data, 'pg_hba.conf'), hostRules)
 }
 
@@ -104,7 +105,6 @@ function startSettings(run: Run, home: string): Record<string, string> {
     port: String(run.state.ports.postgres),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: home,
-    archive_command: archiveCommand(run),
   }
 }
 
