@@ -20,6 +20,11 @@ const infoSchema = z.object({ name: z.string(), version: z.string() })
 const ruleSchema = z.object({ config: z.string() })
 const propertySchema = z.object({ name: z.string(), value: z.string() })
 
+export interface NewVersion {
+  version: string
+  content: { content: string; contentType: string; references: { groupId: string | null; artifactId: string; version: string; name: string }[] }
+}
+
 const pageSize = 500
 
 /**
@@ -76,6 +81,10 @@ export function apicurioApi(http: HttpClient) {
     groups: () => all(groupSchema, `${root}/groups`, 'groups'),
     /** Text of a content; Apicurio gives it for disabled versions and for orphans too. */
     content: async (contentId: number) => (await http.request('GET', `${root}/ids/contentIds/${contentId}`, { headers: { accept: '*/*' } })).text,
+    contentIfThere: async (contentId: number) => {
+      const answer = await http.request('GET', `${root}/ids/contentIds/${contentId}`, { headers: { accept: '*/*' }, allow: [404] })
+      return answer.status === 404 ? undefined : answer.text
+    },
     references: (contentId: number) => ask(z.array(referenceSchema), `${root}/ids/contentIds/${contentId}/references`),
     globalRules: () => rulesAt(`${root}/admin/rules`),
     groupRules: (groupId: string) => rulesAt(`${root}/groups/${enc(groupId)}/rules`),
@@ -85,6 +94,25 @@ export function apicurioApi(http: HttpClient) {
     deleteArtifact: async (groupId: string | null | undefined, artifactId: string) =>
       void (await http.request('DELETE', at(groupId, artifactId), { allow: [404] })),
     deleteGroup: async (groupId: string) => void (await http.request('DELETE', `${root}/groups/${enc(groupId)}`, { allow: [404] })),
+    /** Both give the content id. Content that is stored already keeps the id that it has. */
+    async createArtifact(groupId: string | null, artifactId: string, artifactType: string, firstVersion: NewVersion | undefined): Promise<number> {
+      const json = { artifactId, artifactType, ...(firstVersion === undefined ? {} : { firstVersion }) }
+      const answer = await http.request('POST', `${root}/groups/${enc(groupId ?? 'default')}/artifacts`, { json })
+      return z.object({ version: z.object({ contentId: z.number().int() }).nullish() }).parse(answer.json()).version?.contentId ?? 0
+    },
+    async createVersion(groupId: string | null, artifactId: string, version: NewVersion): Promise<number> {
+      const answer = await http.request('POST', `${at(groupId, artifactId)}/versions`, { json: version })
+      return z.object({ contentId: z.number().int() }).parse(answer.json()).contentId
+    },
+    disableVersion: async (groupId: string | null, artifactId: string, version: string) =>
+      void (await http.request('PUT', `${at(groupId, artifactId)}/versions/${enc(version)}/state`, { json: { state: 'DISABLED' } })),
+    /** On an artifact, a group, or (an empty place) the whole registry. */
+    async addRule(place: { groupId?: string | null; artifactId?: string }, ruleType: string, config: string): Promise<void> {
+      const { groupId, artifactId } = place
+      const group = `${root}/groups/${enc(groupId ?? 'default')}`
+      const path = artifactId !== undefined ? `${at(groupId, artifactId)}/rules` : groupId === undefined ? `${root}/admin/rules` : `${group}/rules`
+      await http.request('POST', path, { json: { ruleType, config } })
+    },
     /** Dynamic properties, e.g. `apicurio.ccompat.legacy-id-mode.enabled`; undefined when the role may not read them. */
     async properties(): Promise<Record<string, string> | undefined> {
       const answer = await http.request('GET', `${root}/admin/config/properties`, { allow: [401, 403, 404] })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
@@ -29,7 +30,18 @@ export async function resumeConnectors(config: ConnectConfig, names: readonly st
 
 /** Offsets of a connector, every digit kept. Those of a stopped one stand still. */
 export async function readOffsets(config: ConnectConfig, name: string, context: Context): Promise<ConnectorOffset[]> {
-  return await connectClient(config, context.signal).offsets(name)
+  return await settledOffsets(connectClient(config, context.signal), name)
+}
+
+/**
+ * A worker knows partitions as far as it has read its own topic: one that was just written for the first time is missing for a moment
+ * (seen on 4.3.1). An empty list is therefore asked for again before it is believed; values of known partitions are always fresh.
+ */
+export async function settledOffsets(client: ConnectClient, name: string): Promise<ConnectorOffset[]> {
+  const offsets = await client.offsets(name)
+  if (offsets.length > 0) return offsets
+  await sleep(500)
+  return await client.offsets(name)
 }
 
 export async function untilStopped(client: ConnectClient, name: string, context: Context): Promise<void> {

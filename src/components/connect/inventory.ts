@@ -2,6 +2,7 @@ import type { ConnectConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { type ConnectClient, type ConnectorConfig, connectClient } from '../../clients/connect.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
+import { settledOffsets } from './control.ts'
 import { type ConnectPart, readStoredConnectors, type StoredConnector, type TargetState } from './part.ts'
 import { plainSecretKeys, withPlaceholders } from './secrets.ts'
 
@@ -46,7 +47,7 @@ export async function readConnectors(client: ConnectClient): Promise<StoredConne
       type: listed.type ?? 'unknown',
       state: targetStateOf(listed.status.connector.state),
       config: withPlaceholders(listed.name, listed.config, keys),
-      offsets: await client.offsets(listed.name),
+      offsets: await settledOffsets(client, listed.name),
       topics: (await client.topics(listed.name)).sort(),
     })
   }

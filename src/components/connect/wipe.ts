@@ -1,9 +1,9 @@
 import type { ConnectConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
 import { waitUntil } from '../../base/wait-until.ts'
-import { connectClient } from '../../clients/connect.ts'
+import { type ConnectClient, connectClient } from '../../clients/connect.ts'
 import type { PlanStep } from '../component.ts'
-import { untilStopped } from './control.ts'
+import { settledOffsets, untilStopped } from './control.ts'
 
 /** What `wipeConnect` would do. Reads only. */
 export async function planWipeConnect(config: ConnectConfig, context: Context): Promise<PlanStep[]> {
@@ -30,7 +30,7 @@ export async function wipeConnect(config: ConnectConfig, context: Context): Prom
     for (const name of await client.names()) {
       await client.stop(name)
       await untilStopped(client, name, context)
-      if ((await client.offsets(name)).length > 0) await client.deleteOffsets(name)
+      await deleteOffsets(client, name, context)
       await client.remove(name)
       await waitUntil(async () => (await client.status(name)) === undefined && !(await client.names()).includes(name), {
         what: `connector ${name} to go`,
@@ -39,4 +39,16 @@ export async function wipeConnect(config: ConnectConfig, context: Context): Prom
       })
     }
   })
+}
+
+/** Until two looks, half a second apart, see none: a partition that the worker did not know yet is not deleted with the others. */
+async function deleteOffsets(client: ConnectClient, name: string, context: Context): Promise<void> {
+  await waitUntil(
+    async () => {
+      if ((await settledOffsets(client, name)).length === 0) return true
+      await client.deleteOffsets(name)
+      return false
+    },
+    { what: `the offsets of connector ${name} to go`, timeoutMs: 60_000, signal: context.signal },
+  )
 }

@@ -4,6 +4,7 @@ import type { PlanStep } from '../component.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { RegistryPart, RegistryRoute } from './part.ts'
 import { probeRegistry, type RegistryProbe } from './probe.ts'
+import { stillHasContents } from './register-again.ts'
 
 export interface RegistryRestorePlan {
   route: RegistryRoute
@@ -26,7 +27,7 @@ export interface PlanRestoreOptions {
 /**
  * Chooses a way back that keeps the ids, and says why. Reads only.
  * - the registry does not answer → `raw-topic`, when the backup has the topic, else `unreachable`;
- * - Apicurio → `native` (its own export, into an empty registry); Confluent → `rest-import`; Karapace → `raw-topic`.
+ * - Apicurio → `native` (its own export, into an empty registry; or registered again, where it was wiped and still has the contents); Confluent → `rest-import`; Karapace → `raw-topic`.
  * Throws `ids-would-change` when no way keeps them, `target-not-empty`, `not-supported` for a route that cannot work here.
  */
 export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<RegistryRestorePlan> {
@@ -46,14 +47,16 @@ export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<
     })
   }
   const route = wanted === 'auto' ? automaticRoute(part, probe, rawTopicInBackup) : explicitRoute(wanted, part, probe)
-  if (!probe.empty && route === 'native') {
-    throw new DatapipeError('target-not-empty', `the registry at ${probe.identity} already holds ${probe.contents.slice(0, 3).join(', ')}`, {
-      hint: probe.contents[0]?.includes('left-over')
-        ? 'apicurio clears them within apicurio.storage.orphan-cleanup.every (an hour by default); or stop the registry, delete its journal topic and restore raw'
+  if (route === 'rest-import') return importPlan(part, probe)
+  if (probe.empty) return nativePlan(part, probe)
+  const { native } = probe.connection
+  if (native !== undefined && probe.leftOver > 0 && (await stillHasContents(native, part))) return againPlan(part, probe)
+  throw new DatapipeError('target-not-empty', `the registry at ${probe.identity} already holds ${probe.contents.slice(0, 3).join(', ')}`, {
+    hint:
+      probe.leftOver > 0
+        ? 'these are not the contents of this backup, and apicurio imports over none: stop the registry, delete its journal topic, restore raw or into the empty one'
         : 'wipe it first: `datapipe wipe` prints what would go',
-    })
-  }
-  return route === 'native' ? nativePlan(part, probe) : importPlan(part, probe)
+  })
 }
 
 function automaticRoute(part: RegistryPart, probe: RegistryProbe, rawTopicInBackup: boolean): 'native' | 'rest-import' {
@@ -100,6 +103,21 @@ function nativePlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePl
     registryDown: false,
     steps: [
       step(`import ${part.counts.versions} versions of ${part.counts.subjects} subjects from apicurio's export`),
+      step(`read back ${part.counts.ids} ids and compare their schemas`),
+    ],
+  }
+}
+
+function againPlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePlan {
+  return {
+    route: 'native',
+    reason: `${probe.kind} ${probe.version} has no subject left, but still every content of the backup under its id`,
+    registryDown: false,
+    steps: [
+      step(
+        `register ${part.counts.versions} versions of ${part.counts.subjects} subjects again; apicurio gives contents that it still has their ids`,
+      ),
+      step(`disable ${part.counts.deletedVersions} soft-deleted versions, set the rules`),
       step(`read back ${part.counts.ids} ids and compare their schemas`),
     ],
   }

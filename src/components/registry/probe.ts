@@ -17,6 +17,8 @@ export interface RegistryProbe {
     wireId: 'id' | 'contentId' | 'globalId'
   }
   empty: boolean
+  /** Apicurio without a subject: contents of deleted schemas that it still keeps, with their ids. */
+  leftOver: number
   /** The first subjects, or what else stands in the way. */
   contents: string[]
   connection: RegistryConnection
@@ -33,8 +35,9 @@ export async function probeRegistry(config: RegistryConfig, context: Context): P
   if (native !== undefined) {
     const [artifacts, properties] = [await native.artifacts(), await native.properties()]
     const contents = artifacts.map((item) => item.artifactId)
-    // Content of deleted schemas stays until an hourly clean-up; an import over it is refused, or worse, half done (Apicurio 3.3.3).
-    if (contents.length === 0) contents.push(...orphansIn(await native.exportZip()))
+    // Content of deleted schemas stays until a clean-up that 3.3.3 does not get done; an import over it is refused, or worse, half done.
+    const leftOver = contents.length === 0 ? contentsIn(await native.exportZip()) : 0
+    if (leftOver > 0) contents.push(`${leftOver} left-over content${leftOver === 1 ? '' : 's'} of deleted schemas`)
     return {
       kind,
       version,
@@ -47,6 +50,7 @@ export async function probeRegistry(config: RegistryConfig, context: Context): P
         wireId: properties?.['apicurio.ccompat.legacy-id-mode.enabled'] === 'true' ? 'globalId' : 'contentId',
       },
       empty: contents.length === 0,
+      leftOver,
       contents,
       connection,
     }
@@ -64,15 +68,14 @@ export async function probeRegistry(config: RegistryConfig, context: Context): P
       wireId: 'id',
     },
     empty: subjects.length === 0,
+    leftOver: 0,
     contents: subjects,
     connection,
   }
 }
 
-/** Names of the left-over contents in an export without artifacts. */
-function orphansIn(zip: Buffer): string[] {
-  const count = zipEntries(zip).filter((entry) => entry.name.startsWith('content/') && entry.name.endsWith('.Content.json')).length
-  return count === 0 ? [] : [`${count} left-over content${count === 1 ? '' : 's'} of deleted schemas`]
+function contentsIn(zip: Buffer): number {
+  return zipEntries(zip).filter((entry) => entry.name.startsWith('content/') && entry.name.endsWith('.Content.json')).length
 }
 
 export interface ZipEntry {

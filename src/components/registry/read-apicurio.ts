@@ -13,7 +13,8 @@ const subjectOf = (item: { groupId?: string | null | undefined; artifactId: stri
  * 404 for a version of a wholly deleted subject. What it does list is the cross-check.
  */
 export async function readApicurioSnapshot(connection: RegistryConnection, native: ApicurioApi): Promise<RegistrySnapshot> {
-  const legacyIds = (await native.properties())?.['apicurio.ccompat.legacy-id-mode.enabled'] === 'true'
+  const properties = await native.properties()
+  const legacyIds = properties?.['apicurio.ccompat.legacy-id-mode.enabled'] === 'true'
   const [artifacts, versions, groups] = [await native.artifacts(), await native.versions(), await native.groups()]
   const contents = new Map(
     await sideBySide([...new Set(versions.map((item) => item.contentId))], lanes, async (id) => {
@@ -21,10 +22,11 @@ export async function readApicurioSnapshot(connection: RegistryConnection, nativ
       return [id, { schema: await native.content(id), references }] as const
     }),
   )
-  await crossCheck(
+  await crossCheck({
     connection,
-    artifacts.filter((item) => !item.groupId || item.groupId === 'default').map((item) => item.artifactId),
-  )
+    native: artifacts.filter((item) => !item.groupId || item.groupId === 'default').map((item) => item.artifactId),
+    cap: Number(properties?.['apicurio.ccompat.max-subjects'] ?? 1000),
+  })
 
   const config: RegistrySnapshot['config'] = { global: settings(await native.globalRules()), subjects: {} }
   const rules = await sideBySide(artifacts, lanes, async (item) => ({
@@ -59,12 +61,12 @@ export async function readApicurioSnapshot(connection: RegistryConnection, nativ
 }
 
 /** Both APIs must list the same subjects of the default group, as far as the compatible one lists them. */
-async function crossCheck(connection: RegistryConnection, native: string[]): Promise<void> {
+async function crossCheck(of: { connection: RegistryConnection; native: string[]; cap: number }): Promise<void> {
+  const { connection, native, cap } = of
   const listed = await connection.confluent.subjects({ deleted: true })
   const known = new Set(native)
   const unknown = listed.filter((subject) => !known.has(subject))
-  const cap = 1000
-  if (unknown.length > 0 || (listed.length < Math.min(cap, native.length) && listed.length < cap)) {
+  if (unknown.length > 0 || listed.length < Math.min(cap, native.length)) {
     throw new DatapipeError(
       'server-refused',
       `apicurio's two APIs list different subjects: ${native.length} natively, ${listed.length} compatibly${unknown.length > 0 ? `, only there: ${unknown.slice(0, 3).join(', ')}` : ''}`,

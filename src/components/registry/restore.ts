@@ -10,6 +10,7 @@ import { diffRegistry } from './diff.ts'
 import { readSnapshot } from './inventory.ts'
 import { type RegistryPart, type RegistryRoute, readPartArtifact, readPartSnapshot } from './part.ts'
 import { probeRegistry } from './probe.ts'
+import { registerAgain, stillHasContents } from './register-again.ts'
 import { restImport } from './rest-import.ts'
 import type { RegistrySnapshot } from './snapshot.ts'
 import { type UsedSchemaId, verifyRestoredIds } from './verify.ts'
@@ -32,7 +33,7 @@ export async function restoreRegistry(options: {
   const wanted = await readPartSnapshot(part, reader)
   let bytes = 0
   await inPhase(context, `restore registry (${route})`, async () => {
-    if (route === 'native') bytes = await importNatively({ part, reader, config, context })
+    if (route === 'native') bytes = await importNatively({ part, reader, config, wanted, context })
     else if (route === 'rest-import') await restImport({ api: (await openRegistry(config, context.signal)).confluent, snapshot: wanted, context })
     else await untilServing({ part, config, context })
   })
@@ -45,12 +46,22 @@ export async function restoreRegistry(options: {
   }
 }
 
-async function importNatively(of: { part: RegistryPart; reader: ArtifactReader; config: RegistryConfig; context: Context }): Promise<number> {
+async function importNatively(of: {
+  part: RegistryPart
+  reader: ArtifactReader
+  config: RegistryConfig
+  wanted: RegistrySnapshot
+  context: Context
+}): Promise<number> {
   const { part, reader, config, context } = of
   const probe = await probeRegistry(config, context)
   const native = probe.connection.native
   if (native === undefined || part.artifacts.nativeExport === undefined)
     throw new DatapipeError('not-supported', `the native route needs apicurio at both ends, found ${probe.kind}`)
+  if (!probe.empty && probe.leftOver > 0 && (await stillHasContents(native, part))) {
+    await registerAgain({ native, confluent: probe.connection.confluent, snapshot: of.wanted, context })
+    return 0
+  }
   if (!probe.empty)
     throw new DatapipeError('target-not-empty', `the registry at ${probe.identity} already holds ${probe.contents.slice(0, 3).join(', ')}`)
   const zip = await readPartArtifact(part.artifacts.nativeExport, reader)

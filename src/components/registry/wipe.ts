@@ -27,8 +27,8 @@ export async function planWipeRegistry(config: RegistryConfig, context: Context)
 
 /**
  * Removes every version of every subject for good, children before parents, then configurations and modes, and waits until a listing with
- * deleted ones is empty. Apicurio keeps the *content* of deleted schemas until a clean-up of its own (hourly by default): that is said in a
- * warning, since its import refuses such a registry. Throws `server-refused` with the registry's words.
+ * deleted ones is empty. Apicurio keeps the *content* of deleted schemas, with its id: that is said in a
+ * warning, since its import refuses such a registry (a restore of the same backup still works, see register-again.ts). Throws `server-refused` with the registry's words.
  */
 export async function wipeRegistry(config: RegistryConfig, context: Context): Promise<void> {
   await inPhase(context, 'wipe registry', async () => {
@@ -94,8 +94,8 @@ async function warnOfLeftOvers(config: RegistryConfig, context: Context): Promis
       code: 'left-over-content',
       component: 'registry',
       item: probe.identity,
-      message: `apicurio still keeps ${probe.contents.join(', ')} and refuses an import until it has cleared them (apicurio.storage.orphan-cleanup.every, an hour by default)`,
-      next: 'wait for it, or stop the registry, delete its journal topic and restore the topic raw',
+      message: `apicurio still keeps ${probe.contents.join(', ')}: a backup of the same schemas can be restored, others cannot be imported`,
+      next: 'for a registry that is really empty: stop it and delete its journal topic',
     },
   })
 }
