@@ -19,6 +19,6 @@ export function together(failures: unknown[]): unknown {
   const [first] = failures
   if (interrupted !== undefined || failures.length === 1) return interrupted ?? first
   const message = failures.map(describeError).join('; also: ')
-  if (!(first instanceof DatapipeError)) return new Error(message, { cause: first })
-  return new DatapipeError(first.code, message, { hint: first.hint, cause: first, ...(first.path === undefined ? {} : { path: first.path }) })
+  if (!(first instanceof DatapipeError)) return new Error(message)
+  return new DatapipeError(first.code, message, { hint: first.hint, cause: first.cause, ...(first.path === undefined ? {} : { path: first.path }) })
 }

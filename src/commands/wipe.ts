@@ -6,7 +6,9 @@ import type { Component, PlanStep, TargetIdentity } from '../components/componen
 import { connectComponent } from '../components/connect/index.ts'
 import { kafkaComponent } from '../components/kafka/index.ts'
 import { postgresComponent } from '../components/postgres/index.ts'
-import { registryComponent } from '../components/registry/index.ts'
+import { topicOf } from '../components/registry/backup.ts'
+import { probeRegistry, registryComponent } from '../components/registry/index.ts'
+import { registryTopics } from './backup/topic-kinds.ts'
 import { sideBySide } from './side-by-side.ts'
 
 export interface WipeOptions {
@@ -33,11 +35,16 @@ export interface WipeResult {
  */
 export async function wipe(options: WipeOptions, context: Context): Promise<WipeResult> {
   const started = performance.now()
-  const components = chosen(options)
+  const owned = await ownedTopics(options.config, context)
+  const components = chosen(
+    options,
+    owned.flatMap(({ topics }) => topics),
+  )
   if (components.length === 0) throw new DatapipeError('usage', 'nothing is selected', { hint: 'correct --only, or datapipe.yaml' })
   const targets = await inPhase(context, 'plan', () => sideBySide(components.map(({ identify }) => identify(context))))
   const plans = await sideBySide(components.map(({ plan }) => plan(context)))
-  const plan = plans.flat()
+  const kept = components.some(({ name }) => name === 'kafka') ? owned.map(keepStep) : []
+  const plan = [...plans.flat(), ...kept]
   const identity = identityOf(targets)
   const result = { exitCode: answers.ok, identity, targets, plan }
   if (options.dryRun) return { ...result, dryRun: true, seconds: (performance.now() - started) / 1000 }
@@ -63,7 +70,33 @@ interface BoundComponent {
   wipe(context: Context): Promise<void>
 }
 
-function chosen({ config, only }: WipeOptions): BoundComponent[] {
+/**
+ * Topics that a running server keeps its state in. Deleted under it, they leave it broken; it is emptied over REST instead. Those of a server
+ * that is down are topics like all others.
+ */
+async function ownedTopics({ connect, registry }: DatapipeConfig, context: Context): Promise<{ owner: string; topics: string[] }[]> {
+  const workers = connect && (await unlessDown(() => connectComponent.identify(connect, context)))
+  const probe = registry && (await unlessDown(() => probeRegistry(registry, context)))
+  return [
+    ...(connect && workers ? [{ owner: 'Connect workers', topics: [connect.configTopic, connect.offsetTopic, connect.statusTopic] }] : []),
+    ...(probe ? [{ owner: 'registry', topics: registryTopics(topicOf(probe.kind, registry?.topic)) }] : []),
+  ]
+}
+
+async function unlessDown<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look()
+  } catch (error) {
+    if (error instanceof DatapipeError && error.code === 'unreachable') return undefined
+    throw error
+  }
+}
+
+function keepStep({ owner, topics }: { owner: string; topics: string[] }): PlanStep {
+  return { component: 'kafka', text: `keep ${topics.join(', ')}: the ${owner} still needs them, and is emptied over REST`, destructive: false }
+}
+
+function chosen({ config, only }: WipeOptions, owned: string[]): BoundComponent[] {
   const bound = <C, P>(component: Component<C, P>, section: C | undefined): BoundComponent[] =>
     section === undefined || (only !== undefined && !only.includes(component.name))
       ? []
@@ -78,7 +111,10 @@ function chosen({ config, only }: WipeOptions): BoundComponent[] {
   return [
     ...bound(connectComponent, config.connect),
     ...bound(registryComponent, config.registry),
-    ...bound(kafkaComponent, config.kafka),
+    ...bound(
+      kafkaComponent,
+      config.kafka && { ...config.kafka, topics: { ...config.kafka.topics, exclude: [...config.kafka.topics.exclude, ...owned] } },
+    ),
     ...bound(postgresComponent, config.postgres),
   ]
 }

@@ -125,9 +125,13 @@ test('check: each item, what to type below those that did not pass, and the coun
 })
 
 test('diff: what differs first, the verdict last', () => {
-  expect(diffText({ exitCode: 20, a: id, b: 'live', compared: ['kafka'], findings: [harm] })).toBe(
+  expect(diffText({ exitCode: 20, a: id, b: 'live', compared: ['kafka'], differing: ['kafka'], findings: [harm] })).toBe(
     `harm: kafka: orders/0/17: is missing\n  next: datapipe diff\n${id} and live differ: kafka\n`,
   )
-  expect(diffText({ exitCode: 0, a: id, b: 'live', compared: ['kafka'], findings: [] })).toBe(`${id} and live are the same: kafka\n`)
-  expect(diffText({ exitCode: 21, a: id, b: 'live', compared: ['kafka'], findings: [] })).toContain('as far as they could be compared')
+  expect(diffText({ exitCode: 0, a: id, b: 'live', compared: ['kafka'], differing: ['kafka'], findings: [] })).toBe(
+    `${id} and live are the same: kafka\n`,
+  )
+  expect(diffText({ exitCode: 21, a: id, b: 'live', compared: ['kafka'], differing: ['kafka'], findings: [] })).toContain(
+    'as far as they could be compared',
+  )
 })

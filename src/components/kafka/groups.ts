@@ -5,6 +5,7 @@ import type { Finding } from '../../base/finding.ts'
 import { type CommittedOffset, commitOffsets, fetchCommitted, listGroups } from '../../clients/kafka/group-admin.ts'
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import type { RestoreOutcome } from '../component.ts'
+import { isEphemeralGroup } from './ephemeral-groups.ts'
 import { matchesAny } from './match-names.ts'
 import { isMapped, mapOffset, type OffsetMap } from './offset-map.ts'
 import type { GroupSnapshot, KafkaPart } from './part.ts'
@@ -18,7 +19,9 @@ export async function readGroups(config: KafkaConfig, context: Context): Promise
 /** The same over an open connection. */
 export async function readGroupsOf(client: KafkaClient, config: KafkaConfig): Promise<GroupSnapshot[]> {
   const { include, exclude } = config.groups
-  const listed = (await listGroups(client)).filter(({ groupId }) => matchesAny(groupId, include) && !matchesAny(groupId, exclude))
+  const listed = (await listGroups(client)).filter(
+    ({ groupId }) => matchesAny(groupId, include) && !matchesAny(groupId, exclude) && !isEphemeralGroup(groupId),
+  )
   const groups: GroupSnapshot[] = []
   for (const { groupId, type, protocolType, state } of listed) {
     // Share groups keep acquisition states, not positions: the offsets API does not know them.

@@ -6,6 +6,7 @@ import { deleteGroups, fetchCommitted, type GroupListing, listGroups } from '../
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { deleteTopics } from '../../clients/kafka/topic-admin.ts'
 import type { PlanStep } from '../component.ts'
+import { isEphemeralGroup } from './ephemeral-groups.ts'
 import { matchesAny } from './match-names.ts'
 import { selectFrom, type TopicInfo } from './select-topics.ts'
 
@@ -51,7 +52,7 @@ async function victims(client: KafkaClient, config: KafkaConfig): Promise<{ topi
   const { include, exclude } = config.groups
   const groups: GroupListing[] = []
   for (const group of await listGroups(client)) {
-    if (!matchesAny(group.groupId, include) || matchesAny(group.groupId, exclude)) continue
+    if (!matchesAny(group.groupId, include) || matchesAny(group.groupId, exclude) || isEphemeralGroup(group.groupId)) continue
     const idle = group.state === 'Empty' || group.state === 'Dead'
     if (idle || (group.type !== 'share' && (await fetchCommitted(client, group.groupId)).length > 0)) groups.push(group)
   }

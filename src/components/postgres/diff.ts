@@ -104,9 +104,10 @@ async function compareTables({ database, one, other, clientA, clientB, sides, li
     const there = other.tables.get(table)
     if (there === undefined || (there.checksum === checksum && there.rows === rows)) continue
     const item = `${database}: table ${table}`
-    if (one.unlogged.has(table) && there.rows === '0') {
+    // On either side: a backup that is compared has been recovered for it.
+    if (one.unlogged.has(table) && (rows === '0' || there.rows === '0')) {
       findings.push({
-        ...harm('unlogged-empty', item, `${rows} rows in ${sides[0]}, none in ${sides[1]}: unlogged tables come back empty`),
+        ...harm('unlogged-empty', item, `${rows} rows in ${sides[0]}, ${there.rows} in ${sides[1]}: unlogged tables come back empty`),
         severity: 'note',
       })
       continue
