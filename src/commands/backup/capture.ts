@@ -4,7 +4,6 @@ import { parseLsn } from '../../base/lsn.ts'
 import { backupConnect, plainSecretsIn } from '../../components/connect/backup.ts'
 import type { ConnectPart } from '../../components/connect/part.ts'
 import { assembleKafkaPart, backupTopics } from '../../components/kafka/backup.ts'
-import type { FrozenTopics } from '../../components/kafka/freeze.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
 import type { WalCapture } from '../../components/postgres/capture-wal.ts'
 import type { BasePart, PostgresPart } from '../../components/postgres/part.ts'
@@ -42,7 +41,7 @@ export async function capture(options: CaptureOptions): Promise<Captured> {
   const { config, sources, point, writer, context } = options
   const [wal, topics, registry, connect] = await sideBySide([
     options.postgres && inPhase(context, 'archive WAL', () => captureWal(options)),
-    config.kafka && point.frozen && inPhase(context, 'copy topics', () => captureTopics(options, point.frozen)),
+    config.kafka && point.frozen && inPhase(context, 'copy topics', () => captureTopics(options)),
     config.registry && backupRegistry({ config: config.registry, writer: writer.component('registry'), context }),
     config.connect && captureConnect(options),
   ])
@@ -76,9 +75,9 @@ async function captureWal({ postgres, point, writer }: CaptureOptions) {
   return wal.collect(point.lsn, { writer: writer.component('postgres'), fromSegment: base.startSegment, timeline: base.timeline })
 }
 
-async function captureTopics({ config, sources, writer, context }: CaptureOptions, frozen: FrozenTopics | undefined) {
-  if (config.kafka === undefined || sources.topics === undefined || frozen === undefined) throw new TypeError('no topics')
-  return backupTopics({ config: config.kafka, topics: sources.topics, frozen, writer: writer.component('kafka'), context })
+async function captureTopics({ config, point: { topics, frozen }, writer, context }: CaptureOptions) {
+  if (config.kafka === undefined || topics === undefined || frozen === undefined) throw new TypeError('no topics')
+  return backupTopics({ config: config.kafka, topics, frozen, writer: writer.component('kafka'), context })
 }
 
 function misalignment(point: TakenPoint, kafka: KafkaPart | undefined, base: BasePart | undefined, wal: PostgresPart['wal'] | undefined): Finding[] {

@@ -10,6 +10,7 @@ import type { ConnectorState } from '../../components/connect/inventory.ts'
 import { type FrozenTopics, freezeTopics } from '../../components/kafka/freeze.ts'
 import { readGroups } from '../../components/kafka/groups.ts'
 import type { GroupSnapshot } from '../../components/kafka/part.ts'
+import { selectTopics, type TopicInfo } from '../../components/kafka/select-topics.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { resolveOffset } from '../../recovery-point/resolve-offset.ts'
 import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
@@ -21,6 +22,8 @@ export interface TakenPoint {
   lsn: Lsn | undefined
   xid: string | undefined
   time: string | undefined
+  /** The topics as they were when their ends were taken, and those ends. */
+  topics: TopicInfo[] | undefined
   frozen: FrozenTopics | undefined
   groups: GroupSnapshot[]
   /** Stored offsets of the connectors that stood still, by name. */
@@ -69,13 +72,12 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
       notBefore: options.notBefore,
       resolve: (name, offsets) => whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context }),
       readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
-      freeze: async () =>
-        config.kafka === undefined || sources.topics === undefined ? undefined : freezeTopics(config.kafka, sources.topics, context),
+      freeze: () => freezeNow(config, context),
     },
     context,
   )
   const { lsn, xid, time, groups, ends, offsets, pausedSeconds, attempts, takenAt } = barrier
-  return { kind: 'barrier', lsn, xid, time, frozen: ends, groups, offsets, pausedSeconds, attempts, takenAt }
+  return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt }
 }
 
 /** Running Debezium PostgreSQL connectors. One that somebody else stopped stays as it is and moves no offset. */
@@ -111,17 +113,17 @@ async function whereItStands(of: {
 }
 
 /** The moment: WAL position, then groups, then end offsets, so that no position lies behind what it belongs to. */
-async function momentPoint({ config, sources, context }: PointOptions): Promise<TakenPoint> {
+async function momentPoint({ config, context }: PointOptions): Promise<TakenPoint> {
   return inPhase(context, 'recovery point without a connector', async () => {
     const groups = config.kafka === undefined ? [] : await readGroups(config.kafka, context)
-    const frozen = config.kafka === undefined || sources.topics === undefined ? undefined : await freezeTopics(config.kafka, sources.topics, context)
+    const ends = await freezeNow(config, context)
     const lsn = config.postgres === undefined ? undefined : await currentLsn(config.postgres.url, context)
     return {
       kind: 'no-connector',
       lsn,
       xid: undefined,
       time: undefined,
-      frozen,
+      ...ends,
       groups,
       offsets: new Map(),
       pausedSeconds: 0,
@@ -129,6 +131,13 @@ async function momentPoint({ config, sources, context }: PointOptions): Promise<
       takenAt: context.now().toISOString(),
     }
   })
+}
+
+/** Selects the topics anew: one that was born since the backup began holds events from before the point, and would be lost without a word. */
+async function freezeNow({ kafka }: DatapipeConfig, context: Context): Promise<Pick<TakenPoint, 'topics' | 'frozen'>> {
+  if (kafka === undefined) return { topics: undefined, frozen: undefined }
+  const topics = await selectTopics(kafka, context)
+  return { topics, frozen: await freezeTopics(kafka, topics, context) }
 }
 
 async function currentLsn(url: string, context: Context): Promise<Lsn> {
