@@ -12,6 +12,7 @@ import { type OffsetMap, restoreGroups, restoreTopics } from '../components/kafk
 import { restorePostgres } from '../components/postgres/restore.ts'
 import { type RegistryRoute, restoreRegistry } from '../components/registry/index.ts'
 import type { RecoveryPoint } from '../repository/manifest.ts'
+import { checkPresence } from '../repository/check-presence.ts'
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
@@ -65,13 +66,18 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   const started = performance.now()
   const { context, phases, findings } = recording(outer)
   const { config } = options
-  const backup = await openBackup(openStorage(config.repository.url), options.backup, context)
+  const storage = openStorage(config.repository.url)
+  const backup = await openBackup(storage, options.backup, context)
   const parts = partsOf(backup, options.only)
   if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
   const { recoveryPoint } = backup.manifest
-  const plan = await inPhase(context, 'plan', () =>
-    planRestore({ config, parts, recoveryPoint, inPlace: options.inPlace ?? false, route: options.registryRoute ?? 'auto', context }),
-  )
+  const plan = await inPhase(context, 'plan', async () => {
+    await checkPresence(
+      storage,
+      backup.manifest.artifacts.filter(({ component }) => parts[component] !== undefined),
+    )
+    return planRestore({ config, parts, recoveryPoint, inPlace: options.inPlace ?? false, route: options.registryRoute ?? 'auto', context })
+  })
   const run: Run = { options, config, backup, parts, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
