@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
@@ -18,6 +15,7 @@ import { beginBackup } from './backup/begin.ts'
 import { type Captured, capture } from './backup/capture.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { lookAtSources } from './backup/sources.ts'
+import { makeSpool } from './backup/spool.ts'
 import { type TakenPoint, takePoint } from './backup/take-point.ts'
 import { productVersion } from './version.ts'
 
@@ -60,61 +58,58 @@ export async function backup(options: BackupOptions, outer: Context): Promise<Ba
   await using _lock = await lockRepository(storage, 'backup', context)
   const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
   const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
-  const spoolDirectory = await mkdtemp(join(tmpdir(), 'datapipe-backup-'))
-  try {
-    const { postgres } = config
-    await using wal = postgres && (await startWalCapture({ config: postgres, spoolDirectory, context }))
-    const base =
-      postgres &&
-      (await inPhase(context, 'base backup', () => baseBackup({ config: postgres, writer: writer.component('postgres'), spoolDirectory, context })))
-    const point = await takePoint({
-      config,
-      sources,
-      writer: writer.component('connect'),
-      notBefore: base && parseLsn(base.stopLsn),
-      context,
-    })
-    const captured = await capture({ config, sources, point, postgres: wal && base && { wal, base }, writer, context })
-    findings.push(...captured.findings)
-    const artifacts = writer.artifacts()
-    const recoveryPoint = recoveryPointOf(writer.id, point, captured)
-    const complete = !findings.some(({ severity }) => severity === 'harm')
-    const manifest: Manifest = {
-      format: manifestFormat,
-      id: writer.id,
-      ...(options.label === undefined ? {} : { label: options.label }),
-      createdBy: `datapipe ${productVersion}`,
-      startedAt,
-      finishedAt: context.now().toISOString(),
-      complete,
-      recoveryPoint,
-      components: {
-        ...(captured.postgres && { postgres: captured.postgres }),
-        ...(captured.kafka && { kafka: encodeKafkaPart(captured.kafka) }),
-        ...(captured.registry && { registry: captured.registry }),
-        ...(captured.connect && { connect: captured.connect }),
-      },
-      findings,
-      phases,
-      artifacts,
-    }
-    await inPhase(context, 'write the manifest', () => writer.commit(manifest))
-    return {
-      exitCode: complete ? answers.ok : answers.incomplete,
-      id: writer.id,
-      resumed: writer.resumed,
-      recoveryPoint,
-      pausedSeconds: point.pausedSeconds,
-      attempts: point.attempts,
-      artifacts: artifacts.length,
-      bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
-      records: Number(captured.records),
-      seconds: (performance.now() - started) / 1000,
-      phases,
-      findings,
-    }
-  } finally {
-    await rm(spoolDirectory, { recursive: true, force: true })
+  await using spool = await makeSpool(context)
+  const spoolDirectory = spool.directory
+  const { postgres } = config
+  await using wal = postgres && (await startWalCapture({ config: postgres, spoolDirectory, writer: writer.component('postgres'), context }))
+  const base =
+    postgres &&
+    (await inPhase(context, 'base backup', () => baseBackup({ config: postgres, writer: writer.component('postgres'), spoolDirectory, context })))
+  const point = await takePoint({
+    config,
+    sources,
+    writer: writer.component('connect'),
+    notBefore: base && parseLsn(base.stopLsn),
+    context,
+  })
+  const captured = await capture({ config, sources, point, postgres: wal && base && { wal, base }, writer, context })
+  findings.push(...captured.findings)
+  const artifacts = writer.artifacts()
+  const recoveryPoint = recoveryPointOf(writer.id, point, captured)
+  const complete = !findings.some(({ severity }) => severity === 'harm')
+  const manifest: Manifest = {
+    format: manifestFormat,
+    id: writer.id,
+    ...(options.label === undefined ? {} : { label: options.label }),
+    createdBy: `datapipe ${productVersion}`,
+    startedAt,
+    finishedAt: context.now().toISOString(),
+    complete,
+    recoveryPoint,
+    components: {
+      ...(captured.postgres && { postgres: captured.postgres }),
+      ...(captured.kafka && { kafka: encodeKafkaPart(captured.kafka) }),
+      ...(captured.registry && { registry: captured.registry }),
+      ...(captured.connect && { connect: captured.connect }),
+    },
+    findings,
+    phases,
+    artifacts,
+  }
+  await inPhase(context, 'write the manifest', () => writer.commit(manifest))
+  return {
+    exitCode: complete ? answers.ok : answers.incomplete,
+    id: writer.id,
+    resumed: writer.resumed,
+    recoveryPoint,
+    pausedSeconds: point.pausedSeconds,
+    attempts: point.attempts,
+    artifacts: artifacts.length,
+    bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    records: Number(captured.records),
+    seconds: (performance.now() - started) / 1000,
+    phases,
+    findings,
   }
 }
 

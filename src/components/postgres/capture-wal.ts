@@ -39,11 +39,13 @@ export interface CaptureOptions {
   config: PostgresConfig
   /** A directory for received WAL; what is made in it is removed by `stop`. */
   spoolDirectory: string
+  /** Remembers a slot that is made here, so that it goes away also after a kill. */
+  writer?: ArtifactWriter
   context: Context
 }
 
 /** Starts before the base backup, so that no segment can be missed. Throws like probePostgres, `slot-problem`, `tool-missing`, `archive-broken`. */
-export async function startWalCapture({ config, spoolDirectory, context }: CaptureOptions): Promise<WalCapture> {
+export async function startWalCapture({ config, spoolDirectory, writer, context }: CaptureOptions): Promise<WalCapture> {
   const probe = await probePostgres(config, context)
   if (probe.inRecovery)
     throw new DatapipeError('not-supported', 'the server is a standby: back up its primary', { hint: 'put the primary into postgres.url' })
@@ -51,7 +53,7 @@ export async function startWalCapture({ config, spoolDirectory, context }: Captu
   const received = join(spoolDirectory, 'received-wal')
   const receiver =
     archive.mode === 'receive'
-      ? await receiveWal({ config, slot: archive.slot, directory: received, tools: await findPostgresTools(config), context })
+      ? await receiveWal({ config, slot: archive.slot, directory: received, tools: await findPostgresTools(config), writer, context })
       : undefined
   if (archive.mode === 'directory') await checkArchiving(archive.path, probe)
   const source = archive.mode === 'receive' ? spoolArchive(received) : directoryArchive(archive.path, probe.systemIdentifier)

@@ -5,6 +5,7 @@ import { DatapipeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { type RunningTool, startTool } from '../../clients/exec.ts'
 import { connectPostgres, type PgClient, toolConnection } from '../../clients/postgres.ts'
+import type { ArtifactWriter } from '../../repository/artifact.ts'
 import type { PostgresTools } from './tools.ts'
 
 export interface WalReceiver {
@@ -19,17 +20,23 @@ export interface ReceiveOptions {
   slot: string
   directory: string
   tools: PostgresTools
+  writer?: ArtifactWriter | undefined
   context: Context
 }
 
+/** Key of the note that names a slot which a backup has made. */
+const slotNote = 'slot'
+
 /**
- * Streams WAL into a directory through a physical slot that reserves WAL from this moment. A slot that we make goes away with us: a
- * forgotten one fills the server's disk. One that exists already (made by hand, or left behind by a killed run) is used and kept.
- * Throws `slot-problem` when it is in use or has lost WAL.
+ * Streams WAL into a directory through a physical slot that reserves WAL from this moment. A slot that we make goes away with us, and the
+ * one of a killed run with the run that takes its work over: a forgotten one fills the server's disk. One that was made by hand is used
+ * and kept. Throws `slot-problem` when it is in use or has lost WAL.
  */
-export async function receiveWal({ config, slot, directory, tools, context }: ReceiveOptions): Promise<WalReceiver> {
+export async function receiveWal({ config, slot, directory, tools, writer, context }: ReceiveOptions): Promise<WalReceiver> {
   await using client = await connectPostgres(config.url, { signal: context.signal })
-  const made = await ensureSlot(client, slot, context)
+  const ours = writer?.notes().some(({ key, note }) => key === slotNote && note === slot) ?? false
+  if (ours) await untilInactive(client, slot, context)
+  const made = await ensureSlot(client, { slot, ours, context, beforeMaking: async () => await writer?.remember(slotNote, slot, []) })
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const { connection, env } = toolConnection(config.url)
   let tool: RunningTool
@@ -43,9 +50,11 @@ export async function receiveWal({ config, slot, directory, tools, context }: Re
     if (made) await client.query('SELECT pg_drop_replication_slot($1)', [slot])
     throw error
   }
+  const guard = await endWithUs(tool)
   let running = true
   void tool.ended.then(() => {
     running = false
+    void guard.stop()
   })
   return {
     check() {
@@ -58,12 +67,35 @@ export async function receiveWal({ config, slot, directory, tools, context }: Re
   }
 }
 
-async function ensureSlot(client: PgClient, slot: string, context: Context): Promise<boolean> {
+/**
+ * A shell that reads a pipe which only we hold: when we are killed it reads the end, and ends the receiver, which would otherwise hold the
+ * slot and fill the disk for ever.
+ */
+async function endWithUs(tool: RunningTool): Promise<RunningTool> {
+  try {
+    return await startTool('sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(tool.pid)], { stdin: true, stdout: 'ignore' })
+  } catch (error) {
+    await tool.stop('SIGINT')
+    throw error
+  }
+}
+
+interface SlotOptions {
+  slot: string
+  /** A killed run of this backup has made it. */
+  ours: boolean
+  beforeMaking: () => Promise<void>
+  context: Context
+}
+
+/** Whether the slot goes away with us. */
+async function ensureSlot(client: PgClient, { slot, ours, beforeMaking, context }: SlotOptions): Promise<boolean> {
   const [there] = await client.query<{ slot_type: string; active: boolean; wal_status: string | null; restart_lsn: string | null }>(
     'SELECT slot_type, active, wal_status, restart_lsn::text FROM pg_replication_slots WHERE slot_name = $1',
     [slot],
   )
   if (there === undefined) {
+    if (!ours) await beforeMaking()
     await client.query('SELECT pg_create_physical_replication_slot($1, true)', [slot])
     return true
   }
@@ -77,6 +109,7 @@ async function ensureSlot(client: PgClient, slot: string, context: Context): Pro
       hint: `SELECT pg_drop_replication_slot('${slot}'); then run the backup again`,
     })
   }
+  if (ours) return true
   context.emit({
     type: 'log',
     level: 'warning',
@@ -86,15 +119,19 @@ async function ensureSlot(client: PgClient, slot: string, context: Context): Pro
   return false
 }
 
-/** The server notices the receiver's end a moment later: until then the slot is active and cannot be dropped. */
 async function dropSlot(config: PostgresConfig, slot: string): Promise<void> {
   await using client = await connectPostgres(config.url)
+  await untilInactive(client, slot)
+  await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot])
+}
+
+/** The server notices a receiver's end a moment later: until then the slot is active, and can be neither dropped nor used. */
+async function untilInactive(client: PgClient, slot: string, context?: Context): Promise<void> {
   await waitUntil(
     async () => {
       const rows = await client.query<{ active: boolean }>('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [slot])
       return rows.every((row) => !row.active)
     },
-    { what: `slot ${slot} to become inactive`, timeoutMs: 60_000 },
+    { what: `slot ${slot} to become inactive`, timeoutMs: 60_000, ...(context && { signal: context.signal }) },
   )
-  await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot])
 }
