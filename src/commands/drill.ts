@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
+import { brokenMatrix } from '../drill/report/broken-matrix.ts'
 import { type Matrix, matrixVerdict } from '../drill/report/matrix.ts'
 import { writeMatrix } from '../drill/report/write-matrix.ts'
 import { runDrill } from '../drill/run-drill.ts'
@@ -17,7 +18,7 @@ export interface DrillOptions {
   sqlFiles?: string[]
   archiveMode?: 'directory' | 'receive'
   registryRoute?: 'auto' | 'native' | 'raw-topic'
-  /** Leave the servers' data, logs and the evidence. */
+  /** Leave the servers up at the end, as `stack up` does. */
   keep?: boolean
   /** Where the matrix goes. */
   reports?: string
@@ -33,7 +34,11 @@ export interface DrillResult {
   written: string[]
   /** History, observations and the backup. */
   evidence: string
+  /** Where the servers still run, with `keep`. */
+  stackDirectory?: string
 }
+
+const drillName = 'lose everything'
 
 /**
  * Loses a whole pipeline on real servers and gets it back; see drill/run-drill.ts for the order. Exit code 20 when a check failed, 21 when
@@ -43,11 +48,12 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   const sqlFiles = await readable(options.sqlFiles ?? [])
   const evidence = await evidenceDirectory(resolve(options.reports ?? 'reports'), context)
   await using stack = await inPhase(context, 'start the stack', () =>
-    startEmbeddedStack({ context, ...(options.install === undefined ? {} : { install: options.install }) }),
+    startEmbeddedStack({ context, detached: options.keep ?? false, ...(options.install === undefined ? {} : { install: options.install }) }),
   )
+  const reports = resolve(options.reports ?? 'reports')
   const outcome = await runDrill({
     stack,
-    name: 'lose everything',
+    name: drillName,
     rows: options.rows ?? 300,
     sqlFiles,
     archiveMode: options.archiveMode ?? 'directory',
@@ -56,11 +62,22 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     writeSeconds: options.seconds ?? 3,
     startBalance: 1_000_000,
     context,
+  }).catch(async (error: unknown) => {
+    if (!context.signal.aborted)
+      await writeMatrix(brokenMatrix({ error, stack: stack.kind, versions: await stack.versions(), drill: drillName, at: context.now() }), reports)
+    throw error
   })
   const matrix: Matrix = { generatedAt: context.now().toISOString(), ...outcome.matrix }
-  const written = await writeMatrix(matrix, resolve(options.reports ?? 'reports'))
+  const written = await writeMatrix(matrix, reports)
   const verdict = matrixVerdict(matrix)
-  return { exitCode: { pass: answers.ok, fail: answers.no, unknown: answers.unknown }[verdict], verdict, matrix, written, evidence }
+  return {
+    exitCode: { pass: answers.ok, fail: answers.no, unknown: answers.unknown }[verdict],
+    verdict,
+    matrix,
+    written,
+    evidence,
+    ...(options.keep ? { stackDirectory: stack.directory } : {}),
+  }
 }
 
 /** `reports/runs/<drill>/<start>/`; never the same twice. */

@@ -1,6 +1,7 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
+import type { ComponentName } from '../base/events.ts'
 import type { Finding } from '../base/finding.ts'
 import type { KafkaPart } from '../components/kafka/part.ts'
 import type { Artifact } from '../repository/artifact.ts'
@@ -28,6 +29,8 @@ export interface ShowResult {
   exitCode: number
   backup: BackupEntry
   createdBy: string
+  /** Bytes in the repository per component, shared WAL included. */
+  stored: Partial<Record<ComponentName, number>>
   postgres?: {
     version: string
     systemIdentifier: string
@@ -51,10 +54,17 @@ export async function show(options: ShowOptions, context: Context): Promise<Show
     exitCode: answers.ok,
     backup: describeManifest(manifest),
     createdBy: manifest.createdBy,
+    stored: storedBytes(manifest.artifacts),
     ...showParts(partsOf({ manifest }), manifest.artifacts),
     phases: manifest.phases,
     findings: findingsOf(manifest),
   }
+}
+
+function storedBytes(artifacts: Artifact[]): Partial<Record<ComponentName, number>> {
+  const stored: Partial<Record<ComponentName, number>> = {}
+  for (const { component, bytes } of artifacts) stored[component] = (stored[component] ?? 0) + bytes
+  return stored
 }
 
 function showParts({ postgres, kafka, registry, connect }: Parts, artifacts: Artifact[]): Partial<ShowResult> {

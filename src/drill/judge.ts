@@ -1,6 +1,7 @@
 import type { ShowResult } from '../commands/show.ts'
 import type { RestoreResult } from '../commands/restore.ts'
 import type { VerifyResult } from '../commands/verify.ts'
+import type { ComponentName } from '../base/events.ts'
 import type { Finding } from '../base/finding.ts'
 import type { CheckResult } from './checkers/check-result.ts'
 import { idsDecode } from './checkers/ids-decode.ts'
@@ -64,6 +65,10 @@ export function judge(evidence: DrillEvidence, facts: DrillFacts): MatrixRow[] {
     return sameTopicConfigs(wanted(before.topicConfigs), wanted(after.topicConfigs))
   }
   const topicBytes = (kind: string) => sum((facts.show.kafka?.topics ?? []).filter((topic) => topic.kind === kind).map(({ bytes }) => bytes))
+  const stored = (component: ComponentName) => {
+    const bytes = facts.show.stored[component]
+    return bytes === undefined ? {} : { bytes }
+  }
   const row = (component: string, tool: string, format: string, results: CheckResult[], more: Partial<RowDescription> = {}) =>
     rowFromChecks({ drill, component, tool, format, evidence: [facts.evidence], ...more }, results)
   return [
@@ -77,7 +82,7 @@ export function judge(evidence: DrillEvidence, facts: DrillFacts): MatrixRow[] {
         ledgerPrefix(evidence.history, evidence.restoredLedger, { lsn: cut }),
         ledgerInvariant(evidence.restoredLedger, { balance: evidence.startBalance }),
       ],
-      { bytes: facts.show.postgres?.bytes ?? 0, seconds: seconds(facts, /^postgres:/) },
+      { ...stored('postgres'), seconds: seconds(facts, /^postgres:/) },
     ),
     row('CDC topics', 'engine', 'record batches', [records('cdc'), configs('cdc')], {
       bytes: topicBytes('cdc'),
@@ -97,14 +102,18 @@ export function judge(evidence: DrillEvidence, facts: DrillFacts): MatrixRow[] {
       facts.restore.registryRoute === 'raw-topic' ? 'engine' : 'REST',
       facts.restore.registryRoute === 'raw-topic' ? 'record batches' : 'JSON',
       [sameSchemas(before.registry, after.registry), idsDecode(after.decode, before.decode)],
-      { seconds: seconds(facts, /^(restore|read back) registry/), evidence: [facts.evidence, `route: ${facts.restore.registryRoute}`] },
+      {
+        ...stored('registry'),
+        seconds: seconds(facts, /^(restore|read back) registry/),
+        evidence: [facts.evidence, `route: ${facts.restore.registryRoute}`],
+      },
     ),
     row(
       'Kafka Connect',
       'REST',
       'JSON',
       [sameConnectors(before.connectors, after.connectors, { state: 'RUNNING' }), offsetNotAhead(after.connectors, after.slots)],
-      { seconds: seconds(facts, /connectors?( offsets| stopped)?$/) },
+      { ...stored('connect'), seconds: seconds(facts, /connectors?( offsets| stopped)?$/) },
     ),
     row('consumer groups', 'engine', 'offsets', [sameGroups(before.groups, after.groups)], { seconds: seconds(facts, /^restore groups$/) }),
     row('pipeline resumes', 'Debezium', 'change events', [
@@ -113,9 +122,7 @@ export function judge(evidence: DrillEvidence, facts: DrillFacts): MatrixRow[] {
       slotThere(after.slots, { slot: slotName, active: true }),
       ledgerInvariant(evidence.finalLedger, { balance: evidence.startBalance }),
     ]),
-    row('backup', 'datapipe verify', 'SHA-256 + CRC-32C', [verified(facts.verify)], {
-      bytes: facts.show.backup.bytes + facts.show.backup.sharedBytes,
-    }),
+    row('backup', 'datapipe verify', 'SHA-256 + CRC-32C', [verified(facts.verify)]),
   ]
 }
 

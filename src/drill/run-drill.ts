@@ -79,11 +79,9 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   const lostAt = context.now()
   await inPhase(context, 'destroy everything', () => destroyAll(stack))
   await inPhase(context, 'start empty servers', () => startEmpty(stack, plan.registryRoute))
-  const started = performance.now()
   const restored = await inPhase(context, 'restore', () => restore(restoreOptions(plan, config, backedUp.id), context))
   const lastWords = async () => `Connect's last log lines:\n${await stack.lastLog('connect', 15)}`
   await inPhase(context, 'first new event', () => sendCanary(pipeline, { signal, lastWords }))
-  const rtoSeconds = (performance.now() - started) / 1000
   const recoveredAt = context.now()
 
   const restoredTopics = restoredTopicsOf(topics, restored)
@@ -126,7 +124,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     versions,
     recoveryPoint: backedUp.recoveryPoint,
     phases: phasesOf(phases),
-    rto: { seconds: rtoSeconds, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
+    rto: { seconds: (recoveredAt.getTime() - lostAt.getTime()) / 1000, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
     rpo: rpoOf(backedUp, lostAt, history),
     rows,
   }

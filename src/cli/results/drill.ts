@@ -3,7 +3,7 @@ import { renderMatrixTable } from '../../drill/report/matrix-table.ts'
 import type { Display } from '../run-command.ts'
 
 /** The validation matrix, and where it was written. */
-export function drillText({ matrix, written, evidence }: DrillResult, display: Display): string {
+export function drillText({ matrix, written, evidence, stackDirectory }: DrillResult, display: Display): string {
   const table = renderMatrixTable(matrix, display)
-  return `${table.trimEnd()}\n\nwritten: ${written.join(', ')}\nevidence: ${evidence}\n`
+  return `${table.trimEnd()}\n\nwritten: ${written.join(', ')}\nevidence: ${evidence}\n${stackDirectory === undefined ? '' : `the servers still run; stop them with: datapipe stack down --directory ${stackDirectory}\n`}`
 }
