@@ -122,6 +122,13 @@ function checkReceive(slot: string, probe: PostgresProbe): CheckItem {
 async function checkArchive(path: string, config: PostgresConfig, probe: PostgresProbe, context: Context): Promise<CheckItem> {
   const name = `archiving into ${path} works`
   if (probe.archiveMode === 'off') return failed(name, 'archive_mode is off', 'ALTER SYSTEM SET archive_mode = on, then restart')
+  if (probe.archiveCommand === '' && probe.archiveLibrary === '') {
+    return failed(
+      name,
+      'archive_command is empty (a restored server has it so, to stay out of the archive of its source)',
+      'give this server an archive of its own: ALTER SYSTEM RESET archive_command, or SET it; SELECT pg_reload_conf()',
+    )
+  }
   try {
     await using client = await connectPostgres(config.url, { signal: context.signal })
     const [row] = await client.query<{ segment: string }>(

@@ -10,6 +10,8 @@ export interface PostgresProbe extends ServerPart {
   walLevel: string
   archiveMode: string
   archiveCommand: string
+  /** PostgreSQL 15's other way to archive; when it is set archive_command does not count. */
+  archiveLibrary: string
   role: { name: string; superuser: boolean; replication: boolean; mayCreateRestorePoint: boolean; mayReadAllData: boolean; maySwitchWal: boolean }
   allSlots: SlotState[]
   preparedTransactions: { gid: string; database: string; prepared: string }[]
@@ -95,6 +97,7 @@ export async function probeClient(client: PgClient, address: { host: string; por
     walLevel: settings.wal_level ?? '',
     archiveMode: settings.archive_mode ?? '',
     archiveCommand: settings.archive_command ?? '',
+    archiveLibrary: settings.archive_library ?? '',
     role: await one(
       client,
       `SELECT current_user::text AS name, rolsuper AS superuser, rolsuper OR rolreplication AS replication,
