@@ -16,7 +16,7 @@ import { type Captured, capture } from './backup/capture.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { lookAtSources } from './backup/sources.ts'
 import { makeSpool } from './backup/spool.ts'
-import { type TakenPoint, takePoint } from './backup/take-point.ts'
+import { type TakenPoint, takePoint, unheld } from './backup/take-point.ts'
 import { productVersion } from './version.ts'
 
 export interface BackupOptions {
@@ -56,8 +56,9 @@ export async function backup(options: BackupOptions, outer: Context): Promise<Ba
   const storage = openStorage(config.repository.url)
   await initRepository(storage, context)
   await using _lock = await lockRepository(storage, 'backup', context)
-  const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+  // First of all: a killed backup may have left connectors stopped, and what is looked at next must be the pipeline as it is meant to be.
   const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
+  const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
   await using spool = await makeSpool(context)
   const spoolDirectory = spool.directory
   const { postgres } = config
@@ -73,7 +74,7 @@ export async function backup(options: BackupOptions, outer: Context): Promise<Ba
     context,
   })
   const captured = await capture({ config, sources, point, postgres: wal && base && { wal, base }, writer, context })
-  findings.push(...captured.findings)
+  findings.push(...captured.findings, ...unheld(sources))
   const artifacts = writer.artifacts()
   const recoveryPoint = recoveryPointOf(writer.id, point, captured)
   const complete = !findings.some(({ severity }) => severity === 'harm')

@@ -16,7 +16,7 @@ import { checkPresence } from '../repository/check-presence.ts'
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
-import { awaitWorkers, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
+import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
 import { startServer } from './restore/start-server.ts'
@@ -76,7 +76,16 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       storage,
       backup.manifest.artifacts.filter(({ component }) => parts[component] !== undefined),
     )
-    return planRestore({ config, parts, recoveryPoint, inPlace: options.inPlace ?? false, route: options.registryRoute ?? 'auto', context })
+    return planRestore({
+      config,
+      backup,
+      parts,
+      secretsFile: options.secretsFile,
+      recoveryPoint,
+      inPlace: options.inPlace ?? false,
+      route: options.registryRoute ?? 'auto',
+      context,
+    })
   })
   const run: Run = { options, config, backup, parts, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
@@ -134,12 +143,14 @@ async function bringRegistry({ parts, config, backup, plan, options, context }: 
 
 /** The workers' topics, verbatim, and behind them the records that keep every connector STOPPED when the workers come up. */
 async function bringInternalTopics(run: Run): Promise<RestoreOutcome | undefined> {
-  const { plan, parts, config, backup, context } = run
+  const { plan, config, backup, context } = run
+  // The connectors are the backup's, whatever is selected: with their topics they would come up running.
+  const part = partsOf(backup).connect
   if (plan.topics.workers.length === 0) return undefined
   const loaded = await loadTopics(run, plan.topics.workers, 'restore internal topics')
   const topic = config.connect?.configTopic
-  if (parts.connect && config.kafka && topic !== undefined && plan.topics.workers.includes(topic)) {
-    const connectors = await readStoredConnectors(parts.connect, backup.component('connect'))
+  if (part && config.kafka && topic !== undefined && plan.topics.workers.includes(topic)) {
+    const connectors = await readStoredConnectors(part, backup.component('connect'))
     const records = connectors.flatMap(({ name }) => keepStoppedRecords(name))
     if (records.length > 0) await appendRecords({ config: config.kafka, topic, partition: 0, records, context })
   }
@@ -178,7 +189,9 @@ async function bringPostgres({ parts, config, backup, options, context }: Run): 
     config: config.postgres,
     context,
   })
-  const connectors = parts.connect === undefined ? [] : await readStoredConnectors(parts.connect, backup.component('connect'))
+  // Also when connectors are not restored: without its slot no connector can go on, and a slot made later has lost what came before it.
+  const owner = partsOf(backup).connect
+  const connectors = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
   const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, recoveryPoint.postgres?.lsn ?? ''))
   const unmade = parts.postgres.server.slots.filter(({ name }) => !slots.some(({ slot }) => slot === name))
   const findings = await inPhase(context, 'lift the fence', () =>
@@ -192,9 +205,20 @@ async function bringPostgres({ parts, config, backup, options, context }: Run): 
       component: 'postgres',
       counts: { segments: fenced.restored.segments, slots: slots.length },
       bytes: fenced.restored.bytes,
-      findings: [...findings, ...unmade.map(slotNotMade)],
+      findings: [...findings, ...unmade.map(slotNotMade), ...(parts.connect === undefined ? slots.map(offsetNotWritten) : [])],
     },
     slots,
+  }
+}
+
+function offsetNotWritten({ connector, slot, confirmedFlushLsn }: MadeSlot): Finding {
+  return {
+    severity: 'warning',
+    code: 'offset-not-written',
+    component: 'connect',
+    item: connector,
+    message: `slot ${slot} was made at ${formatLsn(confirmedFlushLsn)}, but connectors were not restored: a stored offset above that would skip commits in silence`,
+    next: 'keep the connector stopped; `datapipe check` tells whether its offset is ahead; `datapipe restore BACKUP --only connect` writes the right one',
   }
 }
 
@@ -220,12 +244,13 @@ async function startWorkers({ parts, config, plan, options, context }: Run): Pro
 
 async function bringConnectors({ parts, config, backup, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
   if (parts.connect === undefined || config.connect === undefined) return undefined
+  const live = config.postgres === undefined ? undefined : await livePositions(config.postgres.url, context)
   const counts = await restoreConnectors({
     part: parts.connect,
     reader: backup.component('connect'),
     config: config.connect,
     slots,
-    flushLsn: config.postgres === undefined ? undefined : await liveFlushLsn(config.postgres.url, context),
+    live,
     secretsFile: options.secretsFile,
     leaveStopped: options.leaveConnectorsStopped ?? false,
     context,
@@ -233,8 +258,12 @@ async function bringConnectors({ parts, config, backup, options, context }: Run,
   return { component: 'connect', counts, bytes: 0, findings: [] }
 }
 
-async function liveFlushLsn(url: string, context: Context): Promise<bigint> {
+/** The end of the live database's WAL, and where its logical slots stand. */
+async function livePositions(url: string, context: Context): Promise<LivePositions> {
   await using client = await connectPostgres(url, { signal: context.signal })
+  const slots = await client.query<{ name: string; lsn: string }>(
+    'SELECT slot_name::text AS name, confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL',
+  )
   const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
-  return parseLsn(row?.lsn ?? '')
+  return { flushLsn: parseLsn(row?.lsn ?? ''), slots: new Map(slots.map(({ name, lsn }) => [name, parseLsn(lsn)])) }
 }

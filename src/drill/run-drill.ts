@@ -7,7 +7,7 @@ import { waitUntil } from '../base/wait-until.ts'
 import { type BackupResult, backup } from '../commands/backup.ts'
 import { type Phase, recording } from '../commands/backup/recording.ts'
 import { type RestoreOptions, type RestoreResult, restore } from '../commands/restore.ts'
-import { type ShowResult, show } from '../commands/show.ts'
+import { show } from '../commands/show.ts'
 import { verify } from '../commands/verify.ts'
 import type { Stack } from '../stack/stack.ts'
 import { saveEvidence } from './history.ts'
@@ -15,10 +15,11 @@ import { type DrillEvidence, judge } from './judge.ts'
 import { asManyAs, observeAll, type PipelineObservation } from './observe-all.ts'
 import { observeEvents } from './observers/observe-events.ts'
 import { observeLedger } from './observers/observe-ledger.ts'
+import { observeTopics } from './observers/observe-topics.ts'
 import { type DrillPipeline, pipelineOf, preparePipeline } from './prepare-pipeline.ts'
 import type { Matrix, MatrixRow } from './report/matrix.ts'
 import { sendCanary } from './workloads/canary.ts'
-import { topicOf } from './workloads/connector.ts'
+import { topicOf, topicPrefix } from './workloads/connector.ts'
 import { applicationGroups, framedApplicationTopics } from './workloads/fill-kafka.ts'
 import { ledgerTables } from './workloads/fill-postgres.ts'
 import { readLedgerHistory } from './workloads/ledger-history.ts'
@@ -70,9 +71,9 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   const shown = await show({ config, backup: backedUp.id }, context)
   await untilWritten(writer, plan.writeSeconds, context)
   await writer.pause()
-  const topics = topicsOf(shown)
+  const topics = await topicsOf(pipeline)
   const before = await inPhase(context, 'look at the source', () =>
-    observeAll({ ...whatToObserve(topics, pipeline, context), endOffsets: backedUp.recoveryPoint.kafka?.endOffsets ?? {} }),
+    observeAll({ ...whatToObserve(topics, pipeline, context), endOffsets: cutFor(topics, backedUp.recoveryPoint.kafka?.endOffsets ?? {}) }),
   )
   const history = await readLedgerHistory(historyFile)
 
@@ -84,12 +85,12 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   await inPhase(context, 'first new event', () => sendCanary(pipeline, { signal, lastWords }))
   const recoveredAt = context.now()
 
-  const restoredTopics = restoredTopicsOf(topics, restored)
+  const there = new Set((await observeTopics(pipeline.kafka)).map(({ topic }) => topic))
   const growing = topics.filter(({ name, kind }) => kind === 'internal' || growingTopics.includes(name)).map(({ name }) => name)
   const after = await inPhase(context, 'look at the restored', () =>
     observeAll({
       ...whatToObserve(
-        topics.filter(({ name }) => restoredTopics.includes(name)),
+        topics.filter(({ name, kind }) => there.has(name) && (kind !== 'internal' || restored.restoredTopics.includes(name))),
         pipeline,
         context,
       ),
@@ -114,7 +115,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     resumedFrom,
     startBalance: plan.startBalance,
     kinds: Object.fromEntries(topics.map(({ name, kind }) => [name, kind])),
-    restoredTopics,
+    restoredTopics: restored.restoredTopics,
   }
   const evidenceFile = join(directory, 'evidence.jsonl')
   await saveEvidence(evidenceFile, { ...evidence, ...prefixed('before', before), ...prefixed('after', after) })
@@ -156,12 +157,26 @@ interface DrillTopic {
   kind: 'cdc' | 'internal' | 'application'
 }
 
-function topicsOf(shown: ShowResult): DrillTopic[] {
-  return (shown.kafka?.topics ?? []).map(({ name, kind }) => ({ name, kind: kind === 'cdc' || kind === 'internal' ? kind : 'application' }))
+/** Every topic that the source has, by the drill's own look at it: one that the backup forgot must not be forgotten here too. */
+async function topicsOf(pipeline: DrillPipeline): Promise<DrillTopic[]> {
+  return (await observeTopics(pipeline.kafka)).map(({ topic }) => ({ name: topic, kind: kindOf(topic) }))
+}
+
+function kindOf(topic: string): DrillTopic['kind'] {
+  if (/^(connect-(configs|offsets|status)|kafkasql-(journal|snapshots)|registry-events)$/.test(topic)) return 'internal'
+  return topic.startsWith(`${topicPrefix}.`) || topic === `__debezium-heartbeat.${topicPrefix}` ? 'cdc' : 'application'
+}
+
+/** Topics that somebody writes to after the recovery point are looked at up to it; all others whole, as nothing but a fault can lie behind it. */
+function cutFor(topics: DrillTopic[], endOffsets: Record<string, Record<string, string>>): Record<string, Record<string, string>> {
+  const written = topics
+    .filter(({ name, kind }) => kind === 'internal' || growingTopics.includes(name) || name in ledgerTopics)
+    .map(({ name }) => name)
+  return Object.fromEntries(Object.entries(endOffsets).filter(([topic]) => written.includes(topic)))
 }
 
 /** Topics that go on growing by themselves: heartbeats, and the canary's. */
-const growingTopics = [topicOf('shop.canary'), '__debezium-heartbeat.shopdb']
+const growingTopics = [topicOf('shop.canary'), `__debezium-heartbeat.${topicPrefix}`]
 const ledgerTopics = Object.fromEntries(ledgerTables.map((table) => [topicOf(table), table.replace('public.', '')]))
 
 function whatToObserve(topics: DrillTopic[], pipeline: DrillPipeline, context: Context) {
@@ -194,10 +209,6 @@ function restoreOptions({ stack, registryRoute }: DrillPlan, config: DatapipeCon
     registryRoute,
     start: { postgres: () => stack.start('postgres'), registry: () => stack.start('registry'), connect: () => stack.start('connect') },
   }
-}
-
-function restoredTopicsOf(topics: DrillTopic[], restored: RestoreResult): string[] {
-  return topics.map(({ name }) => name).filter((name) => restored.restoredTopics.includes(name))
 }
 
 /** `table → partition → end` of the ledger's topics: events from there on are new. */

@@ -1,11 +1,12 @@
-import type { DatapipeConfig } from '../../base/config.ts'
+import type { ConnectConfig, DatapipeConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
+import type { Finding } from '../../base/finding.ts'
 import { type Lsn, parseLsn } from '../../base/lsn.ts'
 import type { ConnectorOffset } from '../../clients/connect.ts'
 import { connectPostgres } from '../../clients/postgres.ts'
 import { readOffsets, resumeConnectors, stopConnectors } from '../../components/connect/control.ts'
-import { capturesRelation, databaseOf, isDebeziumPostgres, publicationNameOf, slotNameOf } from '../../components/connect/debezium.ts'
+import { capturesRelation, databaseOf, isDebeziumPostgres, publicationNameOf, sendsTruncate, slotNameOf } from '../../components/connect/debezium.ts'
 import type { ConnectorState } from '../../components/connect/inventory.ts'
 import { type FrozenTopics, freezeTopics } from '../../components/kafka/freeze.ts'
 import { readGroups } from '../../components/kafka/groups.ts'
@@ -67,8 +68,8 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
       stop: (names) => stopConnectors(connect, names, context),
       // Not to be stopped by Ctrl-C: a connector that stays stopped is a fault of ours.
       resume: (names) => resumeConnectors(connect, names, { ...context, signal: new AbortController().signal }),
-      readOffsets: async () =>
-        new Map(await Promise.all(capturing.map(async ({ name }) => [name, await readOffsets(connect, name, context)] as const))),
+      // Of every connector, also of those that go on: an offset read after the end offsets would lie ahead of the records that are kept.
+      readOffsets: async () => allOffsets(sources, connect, context),
       notBefore: options.notBefore,
       resolve: (name, offsets) => whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context }),
       readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
@@ -80,9 +81,36 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
   return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt }
 }
 
-/** Running Debezium PostgreSQL connectors. One that somebody else stopped stays as it is and moves no offset. */
+/** Running Debezium connectors of this PostgreSQL: their slots are on it. */
 export function capturingConnectors(sources: Sources): ConnectorState[] {
-  return (sources.connect?.connectors ?? []).filter(({ config, state }) => isDebeziumPostgres(config) && state === 'RUNNING')
+  return ofThisServer(sources).filter(({ state }) => state === 'RUNNING')
+}
+
+function ofThisServer({ connect, postgres }: Sources): ConnectorState[] {
+  const slots = new Set((postgres?.allSlots ?? []).map(({ name }) => name))
+  return (connect?.connectors ?? []).filter(({ config }) => isDebeziumPostgres(config) && slots.has(slotNameOf(config)))
+}
+
+/**
+ * Connectors that stand still on somebody's word, somewhere before the cut: the changes in between are in no topic, and a slot made at the cut
+ * does not have them either. Harm, since a restore would lose them.
+ */
+export function unheld(sources: Sources): Finding[] {
+  return ofThisServer(sources)
+    .filter(({ state }) => state !== 'RUNNING')
+    .map(({ name, state }) => ({
+      severity: 'harm',
+      code: 'connector-not-running',
+      component: 'connect',
+      item: name,
+      message: `is ${state}: changes that it has not captured yet are in no topic, and would be skipped after a restore`,
+      next: 'resume it, let it catch up, then back up again',
+    }))
+}
+
+async function allOffsets({ connect }: Sources, config: ConnectConfig, context: Context): Promise<Map<string, ConnectorOffset[]>> {
+  const names = (connect?.connectors ?? []).map(({ name }) => name)
+  return new Map(await Promise.all(names.map(async (name) => [name, await readOffsets(config, name, context)] as const)))
 }
 
 function named(connectors: ConnectorState[], name: string): ConnectorState {
@@ -109,12 +137,14 @@ async function whereItStands(of: {
     publication: publicationNameOf(connector.config),
     offset: stored.offset,
     captures: capturesRelation(connector.config),
+    sendsTruncate: sendsTruncate(connector.config),
   })
 }
 
-/** The moment: WAL position, then groups, then end offsets, so that no position lies behind what it belongs to. */
-async function momentPoint({ config, context }: PointOptions): Promise<TakenPoint> {
+/** The moment: offsets and groups, then end offsets, then the WAL position, so that no position lies behind what it belongs to. */
+async function momentPoint({ config, sources, context }: PointOptions): Promise<TakenPoint> {
   return inPhase(context, 'recovery point without a connector', async () => {
+    const offsets = config.connect === undefined ? new Map<string, ConnectorOffset[]>() : await allOffsets(sources, config.connect, context)
     const groups = config.kafka === undefined ? [] : await readGroups(config.kafka, context)
     const ends = await freezeNow(config, context)
     const lsn = config.postgres === undefined ? undefined : await currentLsn(config.postgres.url, context)
@@ -125,7 +155,7 @@ async function momentPoint({ config, context }: PointOptions): Promise<TakenPoin
       time: undefined,
       ...ends,
       groups,
-      offsets: new Map(),
+      offsets,
       pausedSeconds: 0,
       attempts: 0,
       takenAt: context.now().toISOString(),

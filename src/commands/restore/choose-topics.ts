@@ -1,4 +1,4 @@
-import type { ConnectConfig } from '../../base/config.ts'
+import type { ConnectPart } from '../../components/connect/part.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
 import type { RegistryPart } from '../../components/registry/part.ts'
 import { registryTopics } from '../backup/topic-kinds.ts'
@@ -16,8 +16,9 @@ export interface TopicChoice {
 
 export interface ChoiceOptions {
   part: KafkaPart
+  /** The owners' parts, also when `--only` leaves them out: their topics are never data. */
   registry: RegistryPart | undefined
-  connect: ConnectConfig | undefined
+  connect: ConnectPart | undefined
   /** The registry is down and comes back from its topic. */
   registryRaw: boolean
   /** No worker answers. */
@@ -27,7 +28,7 @@ export interface ChoiceOptions {
 /** Which topics of the backup are restored, and when. Pure. */
 export function chooseTopics({ part, registry, connect, registryRaw, workersDown }: ChoiceOptions): TopicChoice {
   const ofRegistry = new Set(registryTopics(registry?.topic))
-  const ofWorkers = new Set(connect === undefined ? [] : [connect.configTopic, connect.offsetTopic, connect.statusTopic])
+  const ofWorkers = new Set(connect === undefined ? [] : Object.values(connect.internalTopics))
   const names = part.topics.map(({ name }) => name)
   const registryNames = names.filter((name) => ofRegistry.has(name))
   const workerNames = names.filter((name) => ofWorkers.has(name))

@@ -9,6 +9,7 @@ import {
   isDebeziumPostgres,
   offsetPartitionOf,
   readStoredConnectors,
+  pauseConnectors,
   resumeConnectors,
   slotNameOf,
   type StoredConnector,
@@ -47,13 +48,19 @@ export async function makeSlots(fenced: FencedServer, connectors: StoredConnecto
   return made
 }
 
+/** Where a live PostgreSQL stands: the end of its WAL, and `confirmed_flush_lsn` of each logical slot. */
+export interface LivePositions {
+  flushLsn: Lsn
+  slots: ReadonlyMap<string, Lsn>
+}
+
 export interface ConnectorsOptions {
   part: ConnectPart
   reader: ArtifactReader
   config: ConnectConfig
   slots: MadeSlot[]
-  /** End of the live database's WAL: no connector may be resumed on an offset above it. Undefined when PostgreSQL is not part of this. */
-  flushLsn: Lsn | undefined
+  /** The live database: no connector may be resumed on an offset above its WAL. Undefined when PostgreSQL is not configured. */
+  live: LivePositions | undefined
   secretsFile: string | undefined
   leaveStopped: boolean
   context: Context
@@ -71,11 +78,14 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
   let offsets = 0
   await inPhase(context, 'write connector offsets', async () => {
     for (const connector of stored) {
+      // A sink's offsets are its consumer group, which the groups' restore has set to where its records are now.
+      if (connector.type === 'sink') continue
       const slot = slots.find((item) => item.connector === connector.name)
-      const wanted = slot === undefined ? connector.offsets : [{ partition: slot.partition, offset: slot.offset }]
+      const wanted =
+        slot === undefined ? offsetsWithoutRestore(connector, options.live, context) : [{ partition: slot.partition, offset: slot.offset }]
       for (const { partition, offset } of wanted) {
-        if (offset !== null && options.flushLsn !== undefined && isDebeziumPostgres(connector.config)) {
-          refuseOffsetAhead(connector.name, offset, options.flushLsn)
+        if (offset !== null && options.live !== undefined && isDebeziumPostgres(connector.config)) {
+          refuseOffsetAhead(connector.name, offset, options.live.flushLsn)
         }
         await writeOffset({ config, name: connector.name, partition, offset, context })
         offsets++
@@ -83,8 +93,32 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
     }
   })
   const running = stored.filter(({ state }) => state === 'RUNNING').map(({ name }) => name)
-  if (!options.leaveStopped) await inPhase(context, 'resume connectors', () => resumeConnectors(config, running, context))
+  const paused = stored.filter(({ state }) => state === 'PAUSED').map(({ name }) => name)
+  if (!options.leaveStopped) {
+    await inPhase(context, 'resume connectors', async () => {
+      await pauseConnectors(config, paused, context)
+      await resumeConnectors(config, running, context)
+    })
+  }
   return { connectors: stored.length, offsets }
+}
+
+/**
+ * The offsets of a connector whose database was not restored with it. Debezium goes on from its live slot: that has moved past the backup's
+ * offset, and what lies between is in the topics. Without a slot there is nothing to go on from. Throws `slot-problem`.
+ */
+function offsetsWithoutRestore(connector: StoredConnector, live: LivePositions | undefined, context: Context): StoredConnector['offsets'] {
+  const partition = offsetPartitionOf(connector.config)
+  if (live === undefined || !isDebeziumPostgres(connector.config) || partition === undefined) return connector.offsets
+  const slot = slotNameOf(connector.config)
+  const lsn = live.slots.get(slot)
+  if (lsn === undefined) {
+    throw new DatapipeError('slot-problem', `connector ${connector.name} has no slot ${slot} on the live database`, {
+      path: `connect/${connector.name}`,
+      hint: 'restore postgres and connect together, or let the connector take a new snapshot',
+    })
+  }
+  return [{ partition, offset: { lsn, txId: 0n, ts_usec: BigInt(context.now().getTime()) * 1000n } }]
 }
 
 /** Waits until a worker answers; a person may have to start it, so the limit is long. Throws `timeout`. */

@@ -2,15 +2,17 @@ import type { DatapipeConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
-import { connectComponent, planRestoreConnect } from '../../components/connect/index.ts'
+import { connectComponent, planRestoreConnect, readStoredConnectors } from '../../components/connect/index.ts'
+import { resolveSecrets } from '../../components/connect/secrets.ts'
 import type { PlanStep } from '../../components/component.ts'
 import { kafkaComponent, planRestoreTopics } from '../../components/kafka/index.ts'
 import { planRestorePostgres } from '../../components/postgres/plan-restore.ts'
 import { planRestoreRegistry, type RegistryRestorePlan, type RegistryRoute } from '../../components/registry/index.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
+import type { Backup } from '../../repository/open-backup.ts'
 import { sideBySide } from '../side-by-side.ts'
 import { chooseTopics, type TopicChoice } from './choose-topics.ts'
-import type { Parts } from './parts.ts'
+import { type Parts, partsOf } from './parts.ts'
 
 export interface RestorePlan {
   registry: RegistryRestorePlan | undefined
@@ -21,7 +23,10 @@ export interface RestorePlan {
 
 export interface PlanOptions {
   config: DatapipeConfig
+  backup: Backup
+  /** What of it is restored. */
   parts: Parts
+  secretsFile: string | undefined
   recoveryPoint: RecoveryPoint
   inPlace: boolean
   route: RegistryRoute | 'auto'
@@ -37,6 +42,8 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   refuseUnconfigured(config, parts)
   const [workersDown] = await sideBySide([workersAreDown(options), refuseSource(options)])
   const { kafka, registry } = parts
+  const owners = partsOf(options.backup)
+  if (parts.connect) await checkSecrets(parts.connect, options)
   const rawTopicInBackup = registry !== undefined && kafka !== undefined && holdsRegistryTopic(kafka, registry)
   const registryPlan =
     registry && config.registry
@@ -51,7 +58,7 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     const topics =
       kafka === undefined
         ? { registry: [], workers: [], data: [], evidence: [] }
-        : chooseTopics({ part: kafka, registry, connect: parts.connect && config.connect, registryRaw, workersDown })
+        : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
     const steps = async (names: string[]) =>
       kafka && config.kafka && names.length > 0 ? planRestoreTopics({ part: kafka, config: config.kafka, topics: names, context }) : []
     return { topics, registry: await steps(topics.registry), workers: await steps(topics.workers), data: await steps(topics.data) }
@@ -62,8 +69,8 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     ...ofTopics.registry,
     ...(ofRegistry?.steps ?? []),
     ...ofTopics.workers,
-    ...(parts.connect && topics.workers.length > 0
-      ? parts.connect.connectors.map(({ name }) => step('connect', `append records that make ${name} come up STOPPED`))
+    ...(owners.connect && topics.workers.length > 0
+      ? owners.connect.connectors.map(({ name }) => step('connect', `append records that make ${name} come up STOPPED`))
       : []),
     ...topics.evidence.map((name) =>
       step('kafka', `leave ${name} as it is: its owner runs and gets its state back over REST (the raw records stay in the backup)`),
@@ -82,6 +89,12 @@ function step(component: ComponentName, text: string): PlanStep {
   return { component, text, destructive: false }
 }
 
+/** Secrets that the backup does not hold must be there before anything is touched. Throws `config-invalid` with all that are missing. */
+async function checkSecrets(part: NonNullable<Parts['connect']>, { backup, secretsFile }: PlanOptions): Promise<void> {
+  const stored = await readStoredConnectors(part, backup.component('connect'))
+  await resolveSecrets(stored, { env: process.env, ...(secretsFile === undefined ? {} : { secretsFile }) })
+}
+
 function refuseUnconfigured(config: DatapipeConfig, parts: Parts): void {
   const missing = (Object.keys(parts) as ComponentName[]).filter((name) => config[name] === undefined)
   if (missing.length === 0) return
@@ -91,13 +104,14 @@ function refuseUnconfigured(config: DatapipeConfig, parts: Parts): void {
   })
 }
 
-async function workersAreDown({ config, parts, context }: PlanOptions): Promise<boolean> {
-  if (parts.connect === undefined || config.connect === undefined) return false
+/** Also asked when only topics are restored: the workers' own must not be loaded under them. */
+async function workersAreDown({ config, backup, parts, context }: PlanOptions): Promise<boolean> {
+  if (partsOf(backup).connect === undefined || config.connect === undefined) return false
   const identity = await connectComponent.identify(config.connect, context).catch((error: unknown) => {
     if (error instanceof DatapipeError && error.code === 'unreachable') return undefined
     throw error
   })
-  if (identity !== undefined && !identity.empty) {
+  if (parts.connect !== undefined && identity !== undefined && !identity.empty) {
     throw new DatapipeError('target-not-empty', `Connect at ${config.connect.url} already has ${identity.contents.slice(0, 5).join(', ')}`, {
       path: 'connect',
     })

@@ -24,8 +24,20 @@ export async function stopConnectors(config: ConnectConfig, names: readonly stri
  */
 export async function resumeConnectors(config: ConnectConfig, names: readonly string[], context: Context): Promise<void> {
   const client = connectClient(config, context.signal)
-  for (const name of names) await client.resume(name)
-  for (const name of names) await untilRunning(client, name, context)
+  const failures: unknown[] = []
+  // Every one is tried: a connector that fails must not leave the others stopped.
+  const tryAll = async (work: (name: string) => Promise<void>) => {
+    for (const name of names) await work(name).catch((error: unknown) => failures.push(error))
+  }
+  await tryAll((name) => client.resume(name))
+  if (failures.length === 0) await tryAll((name) => untilRunning(client, name, context))
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Gives stopped connectors the target state PAUSED: their tasks come up and wait. */
+export async function pauseConnectors(config: ConnectConfig, names: readonly string[], context: Context): Promise<void> {
+  const client = connectClient(config, context.signal)
+  for (const name of names) await client.pause(name)
 }
 
 /** Offsets of a connector, every digit kept. Those of a stopped one stand still. */

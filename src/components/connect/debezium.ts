@@ -82,3 +82,8 @@ export function explainTrace(trace: string): string | undefined {
   }
   return undefined
 }
+
+/** Does the connector send TRUNCATE? Debezium skips it unless `skipped.operations` (default `t`) leaves it out. */
+export function sendsTruncate(config: ConnectorConfig): boolean {
+  return !(config['skipped.operations'] ?? 't').split(',').some((operation) => operation.trim() === 't')
+}

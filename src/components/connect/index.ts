@@ -5,7 +5,7 @@ import { type ConnectPart, parseConnectPart } from './part.ts'
 import { planWipeConnect, wipeConnect } from './wipe.ts'
 
 export { type BackupConnectOptions, backupConnect, plainSecretsIn } from './backup.ts'
-export { readOffsets, resumeConnectors, stopConnectors } from './control.ts'
+export { pauseConnectors, readOffsets, resumeConnectors, stopConnectors } from './control.ts'
 export { capturesRelation, databaseOf, isDebeziumPostgres, offsetPartitionOf, publicationNameOf, slotNameOf, topicPrefixOf } from './debezium.ts'
 export { diffConnect } from './diff.ts'
 export { type ConnectInventory, type ConnectorState, connectorStates, inventoryConnect, storedInventory } from './inventory.ts'

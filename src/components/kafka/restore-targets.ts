@@ -37,7 +37,7 @@ export async function lookAtTargets(client: KafkaClient, part: KafkaPart, topics
     if (!there.has(topic.name) && factor > client.brokers.length) {
       throw new DatapipeError('not-supported', `topic ${topic.name} has ${factor} replicas, and the cluster ${client.brokers.length} brokers`, {
         path: `kafka/topics/${topic.name}`,
-        hint: 'give a smaller replication factor if fewer copies are meant to be enough',
+        hint: 'add brokers, or make the topic yourself, empty, with fewer replicas: a restore takes it as it is',
       })
     }
     const existing = there.has(topic.name) ? { configs: ownConfigs(configs.get(topic.name) ?? []) } : undefined

@@ -1,13 +1,13 @@
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
-import { DatapipeError } from '../../base/errors.ts'
+import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
 import { newProducerId } from '../../clients/kafka/produce-raw.ts'
-import { alterTopicConfig, createTopic } from '../../clients/kafka/topic-admin.ts'
+import { alterTopicConfig, createTopic, deleteTopics } from '../../clients/kafka/topic-admin.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { PlanStep, RestoreOutcome } from '../component.ts'
 import { applyOriginalConfigs, waitForConfigs } from './apply-configs.ts'
@@ -61,9 +61,60 @@ export interface RestoreTopicsOptions extends PlanRestoreOptions {
  * offset map says where every record went. Throws as `planRestoreTopics`, `artifact-damaged`, `restore-mismatch`.
  */
 export async function restoreTopics(options: RestoreTopicsOptions): Promise<RestoreOutcome & { offsetMap: OffsetMap }> {
-  const { part, reader, config, context } = options
+  const { part, config, context } = options
   await using client = await connectKafka(config, context)
   const targets = await lookAtTargets(client, part, options.topics, options.replicationFactor)
+  try {
+    return await load(client, targets, options)
+  } catch (error) {
+    await takeBack(targets, options)
+    throw error
+  }
+}
+
+/**
+ * Leaves no half-loaded topic behind: those made here are deleted; those that were there, empty, get their configuration back and hold what
+ * was loaded so far. Nothing is thrown: what cannot be taken back is logged, and the error that brought us here counts.
+ */
+async function takeBack(targets: RestoreTarget[], { config, context }: RestoreTopicsOptions): Promise<void> {
+  // The load may have been interrupted; its clean-up must not be.
+  const calm: Context = { signal: new AbortController().signal, now: () => context.now(), emit: (event) => context.emit(event) }
+  try {
+    await using client = await connectKafka(config, calm)
+    const made = targets.filter(({ existing }) => existing === undefined).map(({ topic }) => topic.name)
+    await deleteTopics(client, made)
+    for (const { topic, existing } of targets) {
+      if (existing === undefined) continue
+      await alterTopicConfig(
+        client,
+        topic.name,
+        existing.configs,
+        Object.keys(whileLoading({})).filter((name) => !(name in existing.configs)),
+      )
+      context.emit({
+        type: 'log',
+        level: 'warning',
+        component: 'kafka',
+        message: `topic ${topic.name} may hold a part of its records: empty it before the next try`,
+      })
+    }
+    if (made.length > 0) context.emit({ type: 'log', level: 'warning', component: 'kafka', message: `deleted ${made.length} half-loaded topics` })
+  } catch (error) {
+    context.emit({
+      type: 'log',
+      level: 'warning',
+      component: 'kafka',
+      message: `half-loaded topics are still there, wipe them before the next try: ${describeError(error)}`,
+    })
+  }
+}
+
+async function load(
+  client: KafkaClient,
+  targets: RestoreTarget[],
+  options: RestoreTopicsOptions,
+): Promise<RestoreOutcome & { offsetMap: OffsetMap }> {
+  const { reader, context } = options
   for (const target of targets) await prepare(client, target, options)
   const topics = targets.map(({ topic }) => topic)
   const starts = await readEnds(client, topics)

@@ -104,6 +104,6 @@ async function createLogicalSlot(
 
 export function preparedError(gids: string[]): DatapipeError {
   return new DatapipeError('prepared-transactions', `prepared transactions came back with the restore and block every new slot: ${gids.join(', ')}`, {
-    hint: 'restore again with prepared transactions rolled back, or choose a recovery point without them',
+    hint: 'finish or roll them back at the source and back up again: a restore does not decide over them',
   })
 }

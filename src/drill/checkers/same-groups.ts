@@ -4,7 +4,10 @@ import { type CheckResult, check, FindingList } from './check-result.ts'
 /** Every group will be given the same next record, with as many before it and after it. Offsets may differ. */
 export function sameGroups(before: ObservedPosition[], after: ObservedPosition[]): CheckResult {
   return check('same-groups', 'kafka', () => {
-    const list = new FindingList('kafka', 'stop the group; datapipe restore BACKUP --only groups; kafka-consumer-groups.sh --describe --group GROUP')
+    const list = new FindingList(
+      'kafka',
+      'kafka-consumer-groups.sh --describe --group GROUP; with its consumers stopped: kafka-consumer-groups.sh --reset-offsets',
+    )
     const name = (position: ObservedPosition) => `${position.group} on ${position.topic}/${position.partition}`
     const next = (position: ObservedPosition) => position.next?.shown ?? 'the end'
     const identity = ({ next: record }: ObservedPosition) =>
