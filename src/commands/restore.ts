@@ -245,17 +245,19 @@ async function startWorkers({ parts, config, plan, options, context }: Run): Pro
 async function bringConnectors({ parts, config, backup, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
   if (parts.connect === undefined || config.connect === undefined) return undefined
   const live = config.postgres === undefined ? undefined : await livePositions(config.postgres.url, context)
-  const counts = await restoreConnectors({
+  const cut = backup.manifest.recoveryPoint.postgres?.lsn
+  const { findings, ...counts } = await restoreConnectors({
     part: parts.connect,
     reader: backup.component('connect'),
     config: config.connect,
     slots,
     live,
+    topicsEndAt: parts.kafka !== undefined && parts.postgres === undefined && cut !== undefined ? parseLsn(cut) : undefined,
     secretsFile: options.secretsFile,
     leaveStopped: options.leaveConnectorsStopped ?? false,
     context,
   })
-  return { component: 'connect', counts, bytes: 0, findings: [] }
+  return { component: 'connect', counts, bytes: 0, findings }
 }
 
 /** The end of the live database's WAL, and where its logical slots stand. */

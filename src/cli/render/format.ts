@@ -28,7 +28,7 @@ export function formatSeconds(seconds: number): string {
 }
 
 export function formatAmount(amount: number, unit: 'bytes' | 'records' | 'rows' | 'items'): string {
-  return unit === 'bytes' ? formatBytes(amount) : `${formatCount(amount)} ${unit}`
+  return unit === 'bytes' ? formatBytes(amount) : `${formatCount(amount < 10 ? Math.round(amount * 10) / 10 : Math.round(amount))} ${unit}`
 }
 
 /** Columns of equal width, two spaces apart; numbers to the right when `right` names their column. */

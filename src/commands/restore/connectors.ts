@@ -1,6 +1,7 @@
 import type { ConnectConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
-import { type Lsn, parseLsn } from '../../base/lsn.ts'
+import type { Finding } from '../../base/finding.ts'
+import { formatLsn, type Lsn, parseLsn } from '../../base/lsn.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import {
   type ConnectPart,
@@ -61,6 +62,8 @@ export interface ConnectorsOptions {
   slots: MadeSlot[]
   /** The live database: no connector may be resumed on an offset above its WAL. Undefined when PostgreSQL is not configured. */
   live: LivePositions | undefined
+  /** The recovery point, when topics were restored to it while PostgreSQL was left alone, and so is ahead of them. */
+  topicsEndAt: Lsn | undefined
   secretsFile: string | undefined
   leaveStopped: boolean
   context: Context
@@ -70,7 +73,7 @@ export interface ConnectorsOptions {
  * Connectors STOPPED, offsets written and read back, then resumed as the backup found them. A connector whose slot was made here goes on
  * from the slot; every other one gets its offset of the backup. Throws `restore-mismatch`, `offset-ahead`, `server-refused`.
  */
-export async function restoreConnectors(options: ConnectorsOptions): Promise<{ connectors: number; offsets: number }> {
+export async function restoreConnectors(options: ConnectorsOptions): Promise<{ connectors: number; offsets: number; findings: Finding[] }> {
   const { part, reader, config, slots, context } = options
   const stored = await readStoredConnectors(part, reader)
   const secrets = { env: process.env, ...(options.secretsFile === undefined ? {} : { secretsFile: options.secretsFile }) }
@@ -92,7 +95,9 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
       }
     }
   })
-  const running = stored.filter(({ state }) => state === 'RUNNING').map(({ name }) => name)
+  const findings = stored.flatMap((connector) => missingEvents(connector, options))
+  const held = new Set(findings.map(({ item }) => item))
+  const running = stored.filter(({ name, state }) => state === 'RUNNING' && !held.has(name)).map(({ name }) => name)
   const paused = stored.filter(({ state }) => state === 'PAUSED').map(({ name }) => name)
   if (!options.leaveStopped) {
     await inPhase(context, 'resume connectors', async () => {
@@ -100,7 +105,27 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
       await resumeConnectors(config, running, context)
     })
   }
-  return { connectors: stored.length, offsets }
+  return { connectors: stored.length, offsets, findings }
+}
+
+/**
+ * Topics restored to the recovery point, the slot already past it: what was captured in between is in neither, and the connector would go on
+ * behind it without a word. It stays STOPPED.
+ */
+function missingEvents({ name, config }: StoredConnector, { live, topicsEndAt }: ConnectorsOptions): Finding[] {
+  if (!isDebeziumPostgres(config) || live === undefined || topicsEndAt === undefined) return []
+  const lsn = live.slots.get(slotNameOf(config))
+  if (lsn === undefined || lsn <= topicsEndAt) return []
+  return [
+    {
+      severity: 'harm',
+      code: 'events-missing',
+      component: 'connect',
+      item: name,
+      message: `its topics end at ${formatLsn(topicsEndAt)}, its slot has moved on to ${formatLsn(lsn)}: the changes in between are lost to the topics; the connector was left STOPPED`,
+      next: 'let it take a new snapshot (runbook, "Kafka alone"), or restore postgres to the same point',
+    },
+  ]
 }
 
 /**
