@@ -33,7 +33,7 @@ export interface DrillPlan {
   sqlFiles: string[]
   archiveMode: 'directory' | 'receive'
   registryRoute: 'auto' | 'native' | 'raw-topic'
-  /** Where evidence goes: histories, observations, the backup's repository. */
+  /** Where evidence goes: histories, observations, the backup's repository. `REPORTS/runs/DRILL/START`; the matrix names it from REPORTS. */
   directory: string
   /** Seconds that the writer goes on before the backup and between backup and loss. */
   writeSeconds: number
@@ -119,7 +119,12 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   }
   const evidenceFile = join(directory, 'evidence.jsonl')
   await saveEvidence(evidenceFile, { ...evidence, ...prefixed('before', before), ...prefixed('after', after) })
-  const rows = judge(evidence, { show: shown, restore: restored, verify: verified, evidence: relative(process.cwd(), evidenceFile) })
+  const rows = judge(evidence, {
+    show: shown,
+    restore: restored,
+    verify: verified,
+    evidence: relative(join(directory, '..', '..', '..'), evidenceFile),
+  })
   const matrix = {
     stack: stack.kind,
     versions,
