@@ -49,7 +49,10 @@ export async function wipe(options: WipeOptions, context: Context): Promise<Wipe
   const result = { exitCode: answers.ok, identity, targets, plan }
   if (options.dryRun) return { ...result, dryRun: true, seconds: (performance.now() - started) / 1000 }
   if (options.yes !== identity) {
-    const lines = plan.map(({ component, text }) => `\n  ${component}: ${text}`).join('')
+    const lines = plan
+      .filter(({ destructive }) => destructive)
+      .map(({ component, text }) => `\n  ${component}: ${text}`)
+      .join('')
     throw new DatapipeError(
       'confirmation-missing',
       `${options.yes === undefined ? 'this would remove' : `${options.yes} is not the identity of what this would remove`}:${lines}`,
@@ -93,7 +96,7 @@ async function unlessDown<T>(look: () => Promise<T>): Promise<T | undefined> {
 }
 
 function keepStep({ owner, topics }: { owner: string; topics: string[] }): PlanStep {
-  return { component: 'kafka', text: `keep ${topics.join(', ')}: the ${owner} still needs them, and is emptied over REST`, destructive: false }
+  return { component: 'kafka', text: `keep ${topics.join(', ')}: still needed by the ${owner}, whose content goes over REST`, destructive: false }
 }
 
 function chosen({ config, only }: WipeOptions, owned: string[]): BoundComponent[] {

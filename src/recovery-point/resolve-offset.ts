@@ -130,6 +130,11 @@ export function judge(transaction: SlotTransaction, lsn: Lsn, processed?: bigint
   return { clean: true, lsn: endLsn, xid: String(xid), time: commitTime.toISOString() }
 }
 
+/** Has the connector still to finish its initial snapshot? Stopping it then throws the snapshot's progress away. Pure. */
+export function isInSnapshot(offset: StoredOffset | null | undefined): boolean {
+  return offset == null || snapshotState(offset) === 'running'
+}
+
 /** During the initial snapshot offsets carry `snapshot`; the last one says that it is over. */
 function snapshotState(offset: StoredOffset): 'none' | 'running' | 'done' {
   const { snapshot } = offset

@@ -4,7 +4,8 @@ import { DatapipeError } from '../base/errors.ts'
 export function storageError(error: unknown, doing: string, path: string): DatapipeError {
   if (error instanceof DatapipeError) return error
   const code = errorCode(error)
-  if (code === 'ENOENT' || code === 'EISDIR') return missing(path, error)
+  // What is being written is not missing: its directory cannot be made (a read-only disk says ENOENT).
+  if (doing !== 'writing' && (code === 'ENOENT' || code === 'EISDIR')) return missing(path, error)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const what = code === 'ENOSPC' ? 'no space left on device' : 'disk quota exceeded'
     return new DatapipeError('storage-failed', `${what} while ${doing} ${path}`, { path, cause: error, hint: 'free space, then run it again' })

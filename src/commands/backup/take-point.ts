@@ -13,7 +13,7 @@ import { readGroups } from '../../components/kafka/groups.ts'
 import type { GroupSnapshot } from '../../components/kafka/part.ts'
 import { selectTopics, type TopicInfo } from '../../components/kafka/select-topics.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
-import { resolveOffset } from '../../recovery-point/resolve-offset.ts'
+import { isInSnapshot, resolveOffset } from '../../recovery-point/resolve-offset.ts'
 import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
 import type { Sources } from './sources.ts'
 
@@ -57,6 +57,7 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
   const capturing = capturingConnectors(sources)
   if (config.postgres === undefined || config.connect === undefined || capturing.length === 0) return momentPoint(options)
   const { postgres, connect } = config
+  await refuseSnapshots(capturing, connect, context)
   await options.writer.remember(
     stoppedNote,
     capturing.map(({ name }) => name),
@@ -79,6 +80,18 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
   )
   const { lsn, xid, time, groups, ends, offsets, pausedSeconds, attempts, takenAt } = barrier
   return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt }
+}
+
+/** Before anything is stopped: a snapshot begins anew after every stop, and a long one would never end. Throws `barrier-not-reached`. */
+async function refuseSnapshots(capturing: ConnectorState[], config: ConnectConfig, context: Context): Promise<void> {
+  for (const { name } of capturing) {
+    const [stored] = await readOffsets(config, name, context)
+    if (!isInSnapshot(stored?.offset)) continue
+    throw new DatapipeError('barrier-not-reached', `connector ${name} has not finished its initial snapshot: it has no position to cut at yet`, {
+      path: `connect/${name}`,
+      hint: "wait until it has (its offsets appear then); if it never does, read the worker's log: a topic that cannot be created looks like this",
+    })
+  }
 }
 
 /** Running Debezium connectors of this PostgreSQL: their slots are on it. */
