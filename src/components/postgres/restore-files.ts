@@ -31,7 +31,7 @@ export async function unpackWal(directory: string, { part, reader, owner, contex
     const file = join(directory, name)
     try {
       await pipeline(
-        Readable.from(decompressed(reader.read(artifact), context.signal), { objectMode: false, highWaterMark: 1 << 18 }),
+        Readable.from(decompressedFile(reader, artifact, context.signal), { objectMode: false, highWaterMark: 1 << 18 }),
         createWriteStream(file, { flags: 'wx', mode: 0o600 }),
         { signal: context.signal },
       )
@@ -41,6 +41,17 @@ export async function unpackWal(directory: string, { part, reader, owner, contex
     }
     if (owner !== undefined) await chown(file, owner.uid, owner.gid)
     context.emit({ type: 'progress', task: 'unpack WAL', done: ++done, total: files.length, unit: 'items' })
+  }
+}
+
+/** The decompressor often trips over damage before the checksum, which is known at the end only, tells of it. */
+async function* decompressedFile(reader: ArtifactReader, artifact: Artifact, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* decompressed(reader.read(artifact), signal)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!/^Z(STD)?_/.test(code)) throw error
+    throw new DatapipeError('artifact-damaged', `${artifact.path} cannot be decompressed`, { path: artifact.path, cause: error })
   }
 }
 
@@ -63,7 +74,7 @@ export async function unpackBase(
     const directory = tablespace === null ? dataDirectory : tablespacePath(tablespace)
     await makeDirectory(directory, owner)
     const counted = async function* () {
-      for await (const chunk of decompressed(reader.read(artifact), context.signal)) {
+      for await (const chunk of decompressedFile(reader, artifact, context.signal)) {
         unpacked += chunk.byteLength
         context.emit({ type: 'progress', task: 'unpack base backup', done: unpacked, total: part.base.bytes, unit: 'bytes' })
         yield chunk
