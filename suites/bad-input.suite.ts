@@ -475,8 +475,8 @@ describe('wiped, and back', () => {
     expectRefusal(await at(file, 'restore', id, '--only', 'registry'), 37, 'artifact-damaged', /registry/)
     expect((await everything()).subjects).toEqual([])
     expectRefusal(await at(ofOrders, 'restore', 'latest', '--in-place'), 37, 'artifact-damaged', /orders/)
-    // The partition whose file it is has nothing, not half of it.
-    expect((await everything()).orders).toContain('0')
+    // Not half of it: what was loaded is taken back.
+    expect((await everything()).orders.filter((end) => end !== '0')).toEqual([])
     await expectSuccess(on('wipe', '--only', 'kafka', '--yes', await identityOf('kafka')))
   })
 
