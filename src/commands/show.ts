@@ -6,7 +6,6 @@ import type { Finding } from '../base/finding.ts'
 import type { KafkaPart } from '../components/kafka/part.ts'
 import type { Artifact } from '../repository/artifact.ts'
 import { type BackupEntry, describeManifest } from '../repository/list-backups.ts'
-import type { Manifest } from '../repository/manifest.ts'
 import { openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Parts, partsOf } from './restore/parts.ts'
@@ -57,7 +56,7 @@ export async function show(options: ShowOptions, context: Context): Promise<Show
     stored: storedBytes(manifest.artifacts),
     ...showParts(partsOf({ manifest }), manifest.artifacts),
     phases: manifest.phases,
-    findings: findingsOf(manifest),
+    findings: manifest.findings,
   }
 }
 
@@ -111,9 +110,4 @@ function showTopics(part: KafkaPart, artifacts: Artifact[]): ShownTopic[] {
     records: partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n),
     bytes: partitions.flatMap((partition) => partition.artifacts).reduce((sum, { path }) => sum + (sizes.get(path) ?? 0), 0),
   }))
-}
-
-/** The manifest's findings as findings: zod types an absent `next` as undefined. */
-export function findingsOf({ findings }: Manifest): Finding[] {
-  return findings.map(({ next, ...finding }) => ({ ...finding, ...(next === undefined ? {} : { next }) }))
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
 import type { DatapipeConfig } from '../base/config.ts'
 import { DatapipeError } from '../base/errors.ts'
@@ -64,9 +63,4 @@ export async function preparePipeline(options: PrepareOptions): Promise<string[]
   })
   await inPhase(context, 'fill Kafka', () => fillKafka(pipeline.kafka, pipeline.registry, { rows, signal }))
   return [...capturedTables, ...loaded.map(({ name }) => name)]
-}
-
-/** The run's directory for what a later look at it needs. */
-export function evidencePath(directory: string, name: string): string {
-  return join(directory, name)
 }
