@@ -83,10 +83,12 @@ function layerFaults(imports: Import[]): string[] {
     .map(({ from, to }) => `${from} imports ${to}`)
 }
 
-const drivers = /^(@platformatic\/kafka|kafkajs|@kafkajs\/.*|pg|avsc|testcontainers|@testcontainers\/.*|@aws-sdk\/.*)$/
+const drivers = /^(@platformatic\/kafka|kafkajs|@kafkajs\/.*|pg|avsc|@aws-sdk\/.*)$/
 /** Area → packages it may name. Node's own modules are free. */
 const packages: [RegExp, (file: string) => boolean][] = [
   [drivers, (file) => /^(clients|drill)\//.test(file)],
+  // What talks to a container engine is the stack made of containers.
+  [/^(testcontainers|@testcontainers\/.*)$/, (file) => file.startsWith('stack/containers/')],
   [/^zod$/, () => true],
   [/^commander$/, (file) => file.startsWith('cli/')],
   [/^yaml$/, (file) => /^(cli|stack)\//.test(file)],
