@@ -48,6 +48,9 @@ const allowed: Record<string, string[]> = {
   'components/registry': component,
   'components/connect': component,
   'recovery-point': ['base', 'clients'],
+  avro: ['base'],
+  // The console drop-ins are programs of their own beside the command line.
+  'avro-console': ['base', 'clients', 'avro'],
   commands: [...engine, 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
   cli: ['base', 'commands', 'repository'],
   stack: ['base', 'clients', 'image'],
@@ -68,6 +71,7 @@ const exceptions: Record<string, string[]> = {
   'commands/stack.ts': ['stack'],
   // One cache directory and one kind of lock for everything that is made once on a machine.
   'image/base-image.ts': ['stack'],
+  'image/host-settings.ts': ['stack'],
   // Loaded only when a drill ran: the matrix has one table, for reports and for the terminal.
   'cli/results/drill.ts': ['drill/report'],
 }
