@@ -114,6 +114,7 @@ export const commandTable: readonly CommandSpec[] = [
       { ...registryRoute, choices: drillRoutes },
       { flags: '--keep', text: 'leave the stack up at the end' },
       { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
+      { flags: '--add', text: 'keep the rows of other runs that stand in the matrix there' },
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
     ],
     answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },

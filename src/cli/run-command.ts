@@ -87,6 +87,7 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
     const options = {
       keep: input.flag('keep'),
+      add: input.flag('add'),
       ...wantsInstall(input),
       ...defined({
         stack: input.choice('stack', stackKinds),

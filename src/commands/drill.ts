@@ -2,9 +2,12 @@ import { mkdir, mkdtemp, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
-import { brokenMatrix } from '../drill/report/broken-matrix.ts'
-import { type Matrix, matrixVerdict } from '../drill/report/matrix.ts'
-import { writeMatrix } from '../drill/report/write-matrix.ts'
+import type { FinishedRun } from '../drill/report/assemble-matrix.ts'
+import { brokenRun } from '../drill/report/broken-run.ts'
+import type { Matrix } from '../drill/report/matrix.ts'
+import { runVerdict } from '../drill/report/matrix-verdict.ts'
+import { readMatrix } from '../drill/report/read-matrix.ts'
+import { reportRuns } from '../drill/report/report-runs.ts'
 import { runDrill } from '../drill/run-drill.ts'
 import { startEmbeddedStack } from '../stack/embedded/index.ts'
 
@@ -22,12 +25,15 @@ export interface DrillOptions {
   keep?: boolean
   /** Where the matrix goes. */
   reports?: string
+  /** Keep the rows of other runs that stand in the matrix there; a run of the same kind is replaced. */
+  add?: boolean
   /** How long the writer goes on before the backup, and again before the loss. */
   seconds?: number
 }
 
 export interface DrillResult {
   exitCode: number
+  /** Of this run alone, whatever other runs stand in the matrix. */
   verdict: 'pass' | 'fail' | 'unknown'
   matrix: Matrix
   /** matrix.json, .md, .html and .junit.xml. */
@@ -46,11 +52,15 @@ const drillName = 'lose everything'
  */
 export async function drill(options: DrillOptions, context: Context): Promise<DrillResult> {
   const sqlFiles = await readable(options.sqlFiles ?? [])
-  const evidence = await evidenceDirectory(resolve(options.reports ?? 'reports'), context)
+  const reports = resolve(options.reports ?? 'reports')
+  const add = options.add ?? false
+  // What cannot be added to is said before the drill, not after it.
+  if (add) await readMatrix(reports)
+  const evidence = await evidenceDirectory(reports, context)
   await using stack = await inPhase(context, 'start the stack', () =>
     startEmbeddedStack({ context, detached: options.keep ?? false, ...(options.install === undefined ? {} : { install: options.install }) }),
   )
-  const reports = resolve(options.reports ?? 'reports')
+  const run = { id: stack.kind, drill: drillName, subject: 'engine', engine: 'process' } as const
   const outcome = await runDrill({
     stack,
     name: drillName,
@@ -63,13 +73,15 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     startBalance: 1_000_000,
     context,
   }).catch(async (error: unknown) => {
-    if (!context.signal.aborted)
-      await writeMatrix(brokenMatrix({ error, stack: stack.kind, versions: await stack.versions(), drill: drillName, at: context.now() }), reports)
+    if (context.signal.aborted) throw error
+    const described = { ...run, stack: stack.kind, versions: await stack.versions(), at: context.now().toISOString() }
+    await reportRuns({ runs: [brokenRun(described, error)], directory: reports, add, at: context.now() })
     throw error
   })
-  const matrix: Matrix = { generatedAt: context.now().toISOString(), ...outcome.matrix }
-  const written = await writeMatrix(matrix, reports)
-  const verdict = matrixVerdict(matrix)
+  const finished: FinishedRun = { run: { ...run, at: context.now().toISOString(), ...outcome.measured }, rows: outcome.rows }
+  const { matrix, written } = await reportRuns({ runs: [finished], directory: reports, add, at: context.now() })
+  const verdict = runVerdict(finished.rows)
+  if (verdict === 'not run' || verdict === 'known loss') throw new DatapipeError('internal', `a drill of the engine ended as ${verdict}`)
   return {
     exitCode: { pass: answers.ok, fail: answers.no, unknown: answers.unknown }[verdict],
     verdict,

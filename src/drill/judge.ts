@@ -20,7 +20,7 @@ import { sameTopicConfigs } from './checkers/same-topic-configs.ts'
 import { slotThere } from './checkers/slot-there.ts'
 import type { PipelineObservation } from './observe-all.ts'
 import type { LedgerObservation, ObservedEvent, ObservedTopic } from './observers/observation.ts'
-import type { MatrixRow } from './report/matrix.ts'
+import type { RunRow } from './report/assemble-matrix.ts'
 import { type RowDescription, rowFromChecks } from './report/matrix-row.ts'
 import { slotName } from './workloads/connector.ts'
 import type { LedgerTransaction } from './workloads/ledger-history.ts'
@@ -53,7 +53,7 @@ export interface DrillFacts {
 }
 
 /** The rows of the matrix. Pure: the same evidence, the same verdicts. */
-export function judge(evidence: DrillEvidence, facts: DrillFacts): MatrixRow[] {
+export function judge(evidence: DrillEvidence, facts: DrillFacts): RunRow[] {
   const { before, after, drill } = evidence
   const cut = facts.show.backup.recoveryPoint?.postgres?.lsn ?? ''
   const topics = (kind: string) => (all: ObservedTopic[]) => all.filter(({ topic }) => isJudged(topic, kind, evidence))

@@ -17,7 +17,7 @@ import { observeEvents } from './observers/observe-events.ts'
 import { observeLedger } from './observers/observe-ledger.ts'
 import { observeTopics } from './observers/observe-topics.ts'
 import { type DrillPipeline, pipelineOf, preparePipeline } from './prepare-pipeline.ts'
-import type { Matrix, MatrixRow } from './report/matrix.ts'
+import type { Measured, RunRow } from './report/assemble-matrix.ts'
 import { sendCanary } from './workloads/canary.ts'
 import { topicOf, topicPrefix } from './workloads/connector.ts'
 import { applicationGroups, framedApplicationTopics } from './workloads/fill-kafka.ts'
@@ -43,8 +43,8 @@ export interface DrillPlan {
 }
 
 export interface DrillOutcome {
-  matrix: Omit<Matrix, 'generatedAt'>
-  rows: MatrixRow[]
+  measured: Measured
+  rows: RunRow[]
   backup: BackupResult
   restore: RestoreResult
 }
@@ -125,17 +125,15 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     verify: verified,
     evidence: relative(join(directory, '..', '..', '..'), evidenceFile),
   })
-  const matrix = {
+  const measured = {
     stack: stack.kind,
     versions,
     recoveryPoint: backedUp.recoveryPoint,
     phases: phasesOf(phases),
     rto: { seconds: (recoveredAt.getTime() - lostAt.getTime()) / 1000, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
     rpo: rpoOf(backedUp, lostAt, history),
-    rows,
   }
-
-  return { matrix, rows, backup: backedUp, restore: restored }
+  return { measured, rows, backup: backedUp, restore: restored }
 }
 
 function drillConfig({ stack, directory, archiveMode }: DrillPlan): DatapipeConfig {
@@ -231,7 +229,7 @@ function prefixed(name: string, observation: PipelineObservation): Record<string
   return { [name]: undefined, ...Object.fromEntries(Object.entries(observation).map(([key, value]) => [`${name}.${key}`, value])) }
 }
 
-function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['history']): Matrix['rpo'] {
+function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['history']): Measured['rpo'] {
   const { time, lsn } = backedUp.recoveryPoint.postgres ?? {}
   if (time === undefined || lsn === undefined) return null
   const last = new Date(time)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { exampleMatrix } from './example-matrix.ts'
+import { exampleMatrix, exampleOfSeveralRuns } from './example-matrix.ts'
 import { matrixHtml } from './matrix-html.ts'
 import { matrixJunit } from './matrix-junit.ts'
 import { matrixMarkdown } from './matrix-markdown.ts'
@@ -23,6 +23,14 @@ describe('terminal table', () => {
       expect(lines.join(' ').replace(/\s+/g, ' ')).toContain(next)
       expect(lines.at(-1)).toMatch(/^fail: 1 fail, 1 unknown, 1 not run, 3/)
     }
+  })
+  test.each([40, 80, 120])('several runs fit into %i columns, each with its age', (width) => {
+    const text = renderMatrixTable(exampleOfSeveralRuns(), { width, color: false })
+    expect(text.split('\n').filter((line) => line.length > width)).toEqual([])
+    expect(text).toContain('known loss')
+    if (width === 120)
+      expect(text).toContain('lose everything · containers (local) stack · PostgreSQL 17, Kafka 3.9, Debezium 2.7 · 80 min old · engine')
+    expect(text.trim().split('\n').at(-1)).toBe('pass: 1 not run, 1 known loss, 7 pass')
   })
   test('without colour there is no escape sequence, not even from a finding', () => {
     const escapeCharacter = String.fromCharCode(27)
@@ -48,14 +56,37 @@ describe('html', () => {
   })
 })
 
+describe('html of several runs', () => {
+  const page = matrixHtml(exampleOfSeveralRuns())
+  test('shows each run, what was not run and why, memory under its limit, and age', () => {
+    for (const text of ['was run</h1>', 'could not be pulled: no such host', 'engine 212 MiB of 512 MiB, stack 3.0 GiB', '38 h old', '80 min old'])
+      expect(page).toContain(text)
+    expect(page.match(/<section id=/g)).toHaveLength(4)
+  })
+  test('a known loss is neither a pass nor a failure, and its losses are counted in its row', () => {
+    expect(page).toContain('<tr class="known-loss">')
+    expect(page).toContain('lost: 83 tombstones, 2 headers, 2 571 timestamps, 2 571 schema ids')
+    expect(page).not.toContain('<tr class="fail">')
+  })
+  test('figures are those of the newest full drill, not sums over runs', () => {
+    expect(page).toContain('<strong>18\u202f354</strong><small>of PostgreSQL')
+  })
+})
+
 describe('junit', () => {
   test('fail is a failure, unknown an error, not run skipped, and the sums agree', () => {
     const xml = matrixJunit(exampleMatrix())
     expect(xml).toContain('<testsuites name="datapipe drill" tests="6" failures="1" errors="1" skipped="1"')
-    expect(xml).toContain('<testsuite name="lose everything" tests="5" failures="1" errors="1" skipped="0"')
+    expect(xml).toContain('<testsuite name="lose everything · embedded stack" tests="6" failures="1" errors="1" skipped="1"')
     expect(xml.match(/<failure /g)).toHaveLength(1)
     expect(xml.match(/<error type="nothing-compared"/g)).toHaveLength(1)
     expect(xml.match(/<skipped /g)).toHaveLength(1)
+  })
+  test('a known loss is skipped, with what was lost: neither red nor green', () => {
+    const xml = matrixJunit(exampleOfSeveralRuns())
+    expect(xml).toContain('<testsuites name="datapipe drill" tests="9" failures="0" errors="0" skipped="2"')
+    expect(xml).toContain('<skipped message="known loss: lost: 83 tombstones')
+    expect(xml.match(/<testsuite /g)).toHaveLength(4)
   })
   test('holds no character that XML forbids, and no markup from findings', () => {
     const xml = matrixJunit(exampleMatrix())
@@ -71,6 +102,14 @@ test('markdown keeps its table in shape whatever a finding holds', () => {
   for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(10)
   expect(text).toContain(`next: \`${next}\``)
   expect(text.replace(/`[^`]*`/g, '')).not.toContain('<script>')
+})
+
+test('markdown of several runs has a line for each, and a table', () => {
+  const text = matrixMarkdown(exampleOfSeveralRuns())
+  expect(text).toContain('**pass**: 1 not run, 1 known loss, 7 pass, 4 runs.')
+  expect(text.split('\n').filter((line) => line.startsWith('| lose everything · ') || line.startsWith('| the original route · '))).toHaveLength(4)
+  expect(text).toContain('| **known loss** | 12 topics, 2 571 records; lost: 83 tombstones')
+  expect(text).toContain('(80 min old)')
 })
 
 describe('writing', () => {

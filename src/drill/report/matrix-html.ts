@@ -1,8 +1,11 @@
-import { type Matrix, type MatrixFinding, type MatrixRow, type MatrixVerdict, matrixVerdict } from './matrix.ts'
+import type { Matrix, MatrixFinding, MatrixRow } from './matrix.ts'
+import { type MatrixRun, runTitle } from './matrix-run.ts'
 import { matrixStyle } from './matrix-style.ts'
-import { bytesText, countsText, recoveryPointFacts, secondsText, tally } from './matrix-text.ts'
+import { ageText, bytesText, countsText, engineText, lossesText, memoryText, recoveryPointFacts } from './matrix-text.ts'
+import { secondsText, tally, verdictText, versionsText } from './matrix-text.ts'
+import { matrixVerdict } from './matrix-verdict.ts'
 
-const marks: Record<MatrixVerdict, string> = { pass: '✓', fail: '✗', unknown: '?', 'not run': '–' }
+const marks: Record<MatrixRun['verdict'], string> = { pass: '✓', fail: '✗', unknown: '?', 'not run': '–', 'known loss': '≠' }
 const headlines = {
   pass: 'Lost, restored, and the same',
   fail: 'Restored, but not the same',
@@ -12,6 +15,8 @@ const headlines = {
 /** `matrix.html`: one page that needs nothing else, for screen (light and dark) and paper. */
 export function matrixHtml(matrix: Matrix): string {
   const verdict = matrixVerdict(matrix)
+  const everywhere = verdict !== 'pass' || matrix.rows.every((row) => row.verdict !== 'not run')
+  const stacks = [...new Set(matrix.runs.map(({ stack }) => stack))].join(' and ')
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -24,16 +29,17 @@ export function matrixHtml(matrix: Matrix): string {
 <body>
 <header class="${verdict}">
 <p class="eyebrow">Datapipe validation matrix</p>
-<h1><span class="mark" aria-hidden="true">${marks[verdict]}</span>${headlines[verdict]}</h1>
-<p>${html(tally(matrix))} · ${html(matrix.stack)} stack · <time datetime="${html(matrix.generatedAt)}">${html(moment(matrix.generatedAt))}</time></p>
+<h1><span class="mark" aria-hidden="true">${marks[verdict]}</span>${headlines[verdict]}${everywhere ? '' : ', where it was run'}</h1>
+<p>${html(tally(matrix))} · ${html(stacks)} stack${stacks.includes(' and ') ? 's' : ''}${matrix.runs.length > 1 ? ` · ${count(matrix.runs.length, 'run')}` : ''} · <time datetime="${html(matrix.generatedAt)}">${html(moment(matrix.generatedAt))}</time></p>
 </header>
 <main>
-<section class="figures" aria-label="Key figures">${figures(matrix)}</section>
-${[...Map.groupBy(matrix.rows, (row) => row.drill)].map(([drill, rows]) => drillSection(drill, rows)).join('\n')}
-<section><h2>Phases</h2>${phases(matrix)}</section>
+<section class="figures" aria-label="Key figures of the newest full drill">${figures(matrix)}</section>
+${matrix.runs.length > 1 ? `<section><h2>Runs</h2>${runsTable(matrix)}</section>` : ''}
+${matrix.runs.map((run) => runSection(run, matrix)).join('\n')}
+<section><h2>Phases${ofMain(matrix)}</h2>${phases(matrix)}</section>
 <div class="pair">
-<section><h2>Recovery point</h2>${facts(recoveryPointFacts(matrix))}</section>
-<section><h2>Versions</h2>${facts(Object.entries(matrix.versions))}</section>
+<section><h2>Recovery point${ofMain(matrix)}</h2>${facts(recoveryPointFacts(matrix))}</section>
+<section><h2>Versions${ofMain(matrix)}</h2>${facts(Object.entries(matrix.versions))}</section>
 </div>
 </main>
 </body>
@@ -41,11 +47,32 @@ ${[...Map.groupBy(matrix.rows, (row) => row.drill)].map(([drill, rows]) => drill
 `
 }
 
+/** With several runs on the page: which one the figures are of. */
+function ofMain(matrix: Matrix): string {
+  return matrix.runs.length === 1 ? '' : `<small> of the newest full drill, on the ${html(matrix.stack)} stack</small>`
+}
+
+/** The run that the top of the matrix repeats. */
+function mainRows(matrix: Matrix): MatrixRow[] {
+  const main = matrix.runs.find(({ subject, notRun }) => subject === 'engine' && notRun === undefined) ?? matrix.runs[0]
+  return matrix.rows.filter((row) => row.run === main?.id)
+}
+
+function runsTable(matrix: Matrix): string {
+  const rows = matrix.runs.map((run) => {
+    const age = ageText(run, matrix.generatedAt)
+    const why = run.notRun === undefined ? '' : `<small>${html(run.notRun)}</small>`
+    return `<tr class="${css(run.verdict)}"><td>${chip(run.verdict)}</td><th scope="row"><a href="#${html(run.id)}">${html(runTitle(run))}</a>${why}<small>${html(versionsText(run))}</small></th><td>${html(engineText(run))}<small>${html(memoryText(run))}</small></td><td class="number">${html(secondsText(run.rto?.seconds ?? null))}</td><td class="number">${html(secondsText(run.rpo?.seconds ?? null))}</td><td>${html(moment(run.at))}<small>${html(age)}</small></td></tr>`
+  })
+  return `<div class="scroll"><table class="runs"><thead><tr><th>Verdict</th><th>Run</th><th>Engine ran in</th><th class="number">RTO</th><th class="number">RPO</th><th>Ended</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
+}
+
 function figures(matrix: Matrix): string {
+  const rows = mainRows(matrix)
   // Only where the thing is the row's own: the registry's row counts the records that it decoded, once more.
   const compared = (name: string, components: RegExp) =>
-    matrix.rows.filter((row) => components.test(row.component)).reduce((sum, row) => sum + (row.counts[name] ?? 0), 0)
-  const stored = matrix.rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0)
+    rows.filter((row) => components.test(row.component)).reduce((sum, row) => sum + (row.counts[name] ?? 0), 0)
+  const stored = rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0)
   const { rto, rpo } = matrix
   const lost = rpo === null ? 'not measured' : `${rpo.transactionsLost} acknowledged transactions came after the recovery point`
   const all: [string, string, string][] = [
@@ -60,8 +87,13 @@ function figures(matrix: Matrix): string {
     .join('')
 }
 
-function drillSection(drill: string, rows: MatrixRow[]): string {
-  return `<section><h2>${html(capital(drill))}</h2>
+function runSection(run: MatrixRun, matrix: Matrix): string {
+  const rows = matrix.rows.filter((row) => row.run === run.id)
+  const reference =
+    run.subject === 'reference'
+      ? '<p class="aside">Another way, run beside Datapipe and judged by the same checkers. Its losses are counted from what came back.</p>'
+      : ''
+  return `<section id="${html(run.id)}"><h2>${html(capital(runTitle(run)))}</h2>${reference}
 <div class="scroll"><table>
 <thead><tr><th>Verdict</th><th>Component</th><th>Tool</th><th>Format</th><th>Compared</th><th class="number">Stored</th><th class="number">Restored in</th></tr></thead>
 <tbody>${rows.map(rowHtml).join('\n')}</tbody>
@@ -69,19 +101,21 @@ function drillSection(drill: string, rows: MatrixRow[]): string {
 }
 
 function rowHtml(row: MatrixRow): string {
-  const cells = [row.tool, row.format, countsText(row)].map((text) => `<td>${html(text)}</td>`).join('')
-  const line = `<tr class="${css(row.verdict)}"><td><span class="chip"><span aria-hidden="true">${marks[row.verdict]}</span> ${row.verdict}</span></td><th scope="row">${html(row.component)}</th>${cells}<td class="number">${html(bytesText(row.bytes))}</td><td class="number">${html(secondsText(row.seconds))}</td></tr>`
+  const losses = lossesText(row) === '' ? '' : `<b class="losses">${html(lossesText(row))}</b> `
+  const cells = [html(row.tool), html(row.format), `${losses}${html(countsText(row))}`].map((text) => `<td>${text}</td>`).join('')
+  const verdict = verdictText(row)
+  const line = `<tr class="${css(verdict)}"><td>${chip(verdict)}</td><th scope="row">${html(row.component)}</th>${cells}<td class="number">${html(bytesText(row.bytes))}</td><td class="number">${html(secondsText(row.seconds))}</td></tr>`
   const below = details(row)
-  return below === '' ? line : `${line}\n<tr class="details ${css(row.verdict)}"><td></td><td colspan="6">${below}</td></tr>`
+  return below === '' ? line : `${line}\n<tr class="details ${css(verdict)}"><td></td><td colspan="6">${below}</td></tr>`
 }
 
-/** Open where something is wrong; on paper always. */
+/** Open where something is wrong, but for known losses, which the row itself counts; on paper always. */
 function details(row: MatrixRow): string {
   const evidence = row.evidence.length === 0 ? '' : `<p class="evidence">${row.evidence.map((one) => `<span>${html(one)}</span>`).join(' ')}</p>`
   const list = row.findings.map(findingHtml).join('')
-  if (row.verdict !== 'pass') return `${list === '' ? '' : `<ul>${list}</ul>`}${evidence}`
+  if (row.verdict !== 'pass' && verdictText(row) !== 'known loss') return `${list === '' ? '' : `<ul>${list}</ul>`}${evidence}`
   if (list === '' && evidence === '') return ''
-  const notes = row.findings.length === 0 ? '' : `, ${count(row.findings.length, 'note')}`
+  const notes = row.findings.length === 0 ? '' : `, ${count(row.findings.length, row.verdict === 'pass' ? 'note' : 'finding')}`
   return `<details><summary>${count(row.evidence.length, 'check')}${notes}</summary>${evidence}${list === '' ? '' : `<ul>${list}</ul>`}</details>`
 }
 
@@ -118,7 +152,8 @@ function html(text: string): string {
     .replaceAll('"', '&quot;')
 }
 
-const css = (verdict: MatrixVerdict) => verdict.replace(' ', '-')
+const chip = (verdict: MatrixRun['verdict']) => `<span class="chip"><span aria-hidden="true">${marks[verdict]}</span> ${verdict}</span>`
+const css = (verdict: MatrixRun['verdict']) => verdict.replace(' ', '-')
 const capital = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1)
 const count = (value: number, thing: string) => `${value} ${thing}${value === 1 ? '' : 's'}`
 const number = (value: number) => value.toLocaleString('en-US').replaceAll(',', '\u202f')

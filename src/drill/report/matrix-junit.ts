@@ -1,22 +1,18 @@
 import type { Matrix, MatrixFinding, MatrixRow } from './matrix.ts'
-import { countsText } from './matrix-text.ts'
+import { type MatrixRun, runTitle } from './matrix-run.ts'
+import { countsText, lossesText, verdictText } from './matrix-text.ts'
 
-/** `matrix.junit.xml`: a suite for each drill, a case for each row; fail is a failure, unknown an error, not run skipped. */
+/**
+ * `matrix.junit.xml`: a suite for each run, a case for each row; fail is a failure, unknown an error, not run skipped. A known loss is skipped
+ * too, with its losses: a reader of JUnit has no other word for what is neither.
+ */
 export function matrixJunit(matrix: Matrix): string {
-  const suites = [...Map.groupBy(matrix.rows, (row) => row.drill)]
-  const properties = [
-    ['stack', matrix.stack],
-    ['rto.seconds', matrix.rto?.seconds],
-    ['rpo.seconds', matrix.rpo?.seconds],
-    ['recoveryPoint.lsn', matrix.recoveryPoint?.postgres?.lsn],
-    ...Object.entries(matrix.versions).map(([name, version]) => [`version.${name}`, version]),
-    ...matrix.phases.map((phase) => [`phase.${phase.name}`, phase.seconds]),
-  ].filter((entry) => entry[1] !== undefined)
-  const body = suites.map(([drill, rows]) =>
+  const suites = matrix.runs.map((run) => [run, matrix.rows.filter((row) => row.run === run.id)] as const)
+  const body = suites.map(([run, rows]) =>
     [
-      `  <testsuite ${totals(drill, rows)} timestamp="${xml(matrix.generatedAt)}">`,
+      `  <testsuite ${totals(runTitle(run), rows)} timestamp="${xml(run.at)}">`,
       '    <properties>',
-      ...properties.map(([name, value]) => `      <property name="${xml(String(name))}" value="${xml(String(value))}"/>`),
+      ...properties(run).map(([name, value]) => `      <property name="${xml(name)}" value="${xml(String(value))}"/>`),
       '    </properties>',
       ...rows.map(testCase),
       '  </testsuite>',
@@ -25,10 +21,29 @@ export function matrixJunit(matrix: Matrix): string {
   return ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites ${totals('datapipe drill', matrix.rows)}>`, ...body, '</testsuites>', ''].join('\n')
 }
 
+function properties(run: MatrixRun): [string, string | number][] {
+  const all: [string, string | number | null | undefined][] = [
+    ['run', run.id],
+    ['stack', run.stack],
+    ['profile', run.profile],
+    ['subject', run.subject],
+    ['rto.seconds', run.rto?.seconds],
+    ['rpo.seconds', run.rpo?.seconds],
+    ['recoveryPoint.lsn', run.recoveryPoint?.postgres?.lsn],
+    ['engine', run.engine === 'process' ? 'process' : run.engine.image],
+    ['memory.engineLimitBytes', run.memory?.engineLimitBytes],
+    ['memory.enginePeakBytes', run.memory?.enginePeakBytes],
+    ['memory.stackPeakBytes', run.memory?.stackPeakBytes],
+    ...Object.entries(run.versions).map(([name, version]): [string, string] => [`version.${name}`, version]),
+    ...run.phases.map((phase): [string, number] => [`phase.${phase.name}`, phase.seconds]),
+  ]
+  return all.filter((entry): entry is [string, string | number] => entry[1] !== undefined && entry[1] !== null)
+}
+
 function totals(name: string, rows: MatrixRow[]): string {
-  const count = (verdict: string) => rows.filter((row) => row.verdict === verdict).length
+  const count = (...verdicts: string[]) => rows.filter((row) => verdicts.includes(verdictText(row))).length
   const time = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0).toFixed(3)
-  return `name="${xml(name)}" tests="${rows.length}" failures="${count('fail')}" errors="${count('unknown')}" skipped="${count('not run')}" time="${time}"`
+  return `name="${xml(name)}" tests="${rows.length}" failures="${count('fail')}" errors="${count('unknown')}" skipped="${count('not run', 'known loss')}" time="${time}"`
 }
 
 function testCase(row: MatrixRow): string {
@@ -41,8 +56,9 @@ function testCase(row: MatrixRow): string {
     fail: `\n      <failure type="${xml(first?.code ?? 'fail')}" message="${message}">${details}</failure>`,
     unknown: `\n      <error type="${xml(first?.code ?? 'unknown')}" message="${message}">${details}</error>`,
     'not run': `\n      <skipped message="${message}"/>`,
-  }[row.verdict]
-  return `${head}${outcome}\n      <system-out>${xml([countsText(row), ...row.evidence].join('\n'))}</system-out>\n    </testcase>`
+    'known loss': `\n      <skipped message="${xml(`known loss: ${lossesText(row)}`)}"/>`,
+  }[verdictText(row)]
+  return `${head}${outcome}\n      <system-out>${xml([countsText(row), lossesText(row), ...row.evidence].filter((line) => line !== '').join('\n'))}</system-out>\n    </testcase>`
 }
 
 function findingText(finding: MatrixFinding): string {

@@ -1,6 +1,6 @@
 import type { Finding } from '../../base/finding.ts'
 import { type CheckResult, worst } from '../checkers/check-result.ts'
-import type { MatrixRow } from './matrix.ts'
+import type { RunRow } from './assemble-matrix.ts'
 
 export interface RowDescription {
   drill: string
@@ -14,7 +14,7 @@ export interface RowDescription {
 }
 
 /** The row that stands on these checkers' results: the worst verdict, all findings; of counts with one name the first checker's. */
-export function rowFromChecks(description: RowDescription, results: CheckResult[]): MatrixRow {
+export function rowFromChecks(description: RowDescription, results: CheckResult[]): RunRow {
   const { drill, component, tool, format } = description
   return {
     drill,
@@ -43,7 +43,7 @@ export function rowFromChecks(description: RowDescription, results: CheckResult[
 }
 
 /** A row for what was not tried, and why. */
-export function rowNotRun(description: RowDescription, reason: Finding): MatrixRow {
+export function rowNotRun(description: RowDescription, reason: Finding): RunRow {
   const { drill, component, tool, format } = description
   return {
     drill,

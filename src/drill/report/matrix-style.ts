@@ -1,9 +1,9 @@
 /** The page's only style sheet. Colours of verdicts hold 4.5:1 against their grounds, and never stand alone: every verdict has its word and mark. */
 export const matrixStyle = `
 :root{color-scheme:light dark;--ground:#f6f7f5;--card:#fff;--ink:#1a211f;--soft:#5c6864;--line:#dde2df;--bar:#2f6f8f;--track:#e9edeb;--code:#eef1ef;
---pass:#17693d;--pass-ground:#e2f3e8;--fail:#a8201a;--fail-ground:#fbe6e4;--unknown:#85530a;--unknown-ground:#fcf0d9;--not-run:#5c6864;--not-run-ground:#eceeed}
+--pass:#17693d;--pass-ground:#e2f3e8;--fail:#a8201a;--fail-ground:#fbe6e4;--unknown:#85530a;--unknown-ground:#fcf0d9;--not-run:#5c6864;--not-run-ground:#eceeed;--known-loss:#7a3a86;--known-loss-ground:#f4e7f6}
 @media (prefers-color-scheme:dark){:root{--ground:#121615;--card:#1a1f1e;--ink:#e6ebe8;--soft:#9aa7a2;--line:#2c3432;--bar:#5aa5c8;--track:#262d2b;--code:#242b29;
---pass:#6fd19b;--pass-ground:#15301f;--fail:#ff8f86;--fail-ground:#3a1816;--unknown:#f0be62;--unknown-ground:#352708;--not-run:#9aa7a2;--not-run-ground:#262d2b}}
+--pass:#6fd19b;--pass-ground:#15301f;--fail:#ff8f86;--fail-ground:#3a1816;--unknown:#f0be62;--unknown-ground:#352708;--not-run:#9aa7a2;--not-run-ground:#262d2b;--known-loss:#d79be3;--known-loss-ground:#301b36}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 ui-sans-serif,system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 header{padding:2.4rem 0 2rem;border-bottom:1px solid var(--line);border-top:6px solid var(--tone);background:var(--tone-ground)}
@@ -17,6 +17,9 @@ main{padding-block:1.5rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.2rem 1.3rem;margin-bottom:1.2rem}
 .pass{--tone:var(--pass);--tone-ground:var(--pass-ground)}.fail{--tone:var(--fail);--tone-ground:var(--fail-ground)}
 .unknown{--tone:var(--unknown);--tone-ground:var(--unknown-ground)}.not-run{--tone:var(--not-run);--tone-ground:var(--not-run-ground)}
+.known-loss{--tone:var(--known-loss);--tone-ground:var(--known-loss-ground)}.losses{color:var(--tone);font-weight:600}.aside{color:var(--soft);margin:-.5rem 0 .8rem}
+h2 small{font-weight:400;color:var(--soft)}.runs small{display:block;color:var(--soft);font-weight:400;white-space:normal}.runs tbody th{white-space:normal}.runs a{color:inherit}
+.runs thead th:nth-child(n){width:auto}.runs thead th:first-child{width:7.6rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:1.1rem 1.6rem}
 .figures div{display:flex;flex-direction:column}
 .figures .label{color:var(--soft);font-size:.8rem}

@@ -1,6 +1,8 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import { type Matrix, type MatrixRow, type MatrixVerdict, matrixVerdict } from './matrix.ts'
-import { bytesText, countsText, rpoText, rtoText, secondsText, tally } from './matrix-text.ts'
+import type { Matrix, MatrixRow } from './matrix.ts'
+import { type MatrixRun, runTitle } from './matrix-run.ts'
+import { ageText, bytesText, countsText, lossesText, memoryText, rpoText, rtoText, secondsText, tally, verdictText } from './matrix-text.ts'
+import { matrixVerdict } from './matrix-verdict.ts'
 
 export interface TableOptions {
   /** Columns of the terminal; no line is longer. Below 40 it is taken as 40. */
@@ -8,21 +10,24 @@ export interface TableOptions {
   color: boolean
 }
 
-const styles: Record<MatrixVerdict, Parameters<typeof styleText>[0]> = {
+const styles: Record<MatrixRun['verdict'], Parameters<typeof styleText>[0]> = {
   pass: 'green',
   fail: ['red', 'bold'],
   unknown: ['yellow', 'bold'],
   'not run': 'dim',
+  'known loss': 'magenta',
 }
 
-/** The matrix for a terminal: the table, then phases, RTO and RPO, then what was found and what to type next. Ends with the verdict. */
+/** The matrix for a terminal: a table for each run, then the newest full drill's phases, RTO and RPO, then what was found and what to type next. Ends with the verdict. */
 export function renderMatrixTable(matrix: Matrix, options: TableOptions): string {
   const width = Math.max(40, options.width)
   const paint = (style: Parameters<typeof styleText>[0], text: string) => (options.color ? styleText(style, text, { validateStream: false }) : text)
-  const colored = (verdict: MatrixVerdict, text: string) => paint(styles[verdict], text)
+  const colored = (verdict: MatrixRun['verdict'], text: string) => paint(styles[verdict], text)
   const lines: string[] = []
-  for (const [drill, rows] of Map.groupBy(matrix.rows, (row) => row.drill)) {
-    lines.push(paint('bold', clipped(printable(drill), width)))
+  for (const run of matrix.runs) {
+    const rows = matrix.rows.filter((row) => row.run === run.id)
+    const facts = [ageText(run, matrix.generatedAt), memoryText(run)].filter((text) => text !== '')
+    lines.push(paint('bold', clipped(printable([runTitle(run), ...facts].join(' · ')), width)))
     const cells = rows.map(cellsOf)
     const head = ['', 'component', 'tool', 'format', 'compared', 'stored', 'seconds']
     const widths = columnWidths(head, cells, width)
@@ -39,7 +44,7 @@ export function renderMatrixTable(matrix: Matrix, options: TableOptions): string
     lines.push(paint('dim', line(head)))
     for (const [index, row] of rows.entries()) {
       const text = line(cells[index] as string[])
-      lines.push(colored(row.verdict, text.slice(0, widths[0])) + text.slice(widths[0] as number))
+      lines.push(colored(verdictText(row), text.slice(0, widths[0])) + text.slice(widths[0] as number))
     }
     lines.push('')
   }
@@ -54,7 +59,11 @@ export function renderMatrixTable(matrix: Matrix, options: TableOptions): string
   for (const row of matrix.rows)
     for (const finding of row.findings.filter((one) => one.severity !== 'note')) {
       lines.push(
-        ...wrapped(`${colored(row.verdict, row.verdict)} ${row.component}: ${printable(finding.item)}: ${printable(finding.message)}`, width, '  '),
+        ...wrapped(
+          `${colored(verdictText(row), verdictText(row))} ${row.component}: ${printable(finding.item)}: ${printable(finding.message)}`,
+          width,
+          '  ',
+        ),
       )
       if (finding.next) lines.push(...wrapped(`next: ${printable(finding.next)}`, width, '  ', '  '))
     }
@@ -66,11 +75,11 @@ export function renderMatrixTable(matrix: Matrix, options: TableOptions): string
 
 function cellsOf(row: MatrixRow): string[] {
   return [
-    row.verdict,
+    verdictText(row),
     row.component,
     row.tool,
     row.format,
-    countsText(row),
+    [lossesText(row), countsText(row)].filter((text) => text !== '').join('; '),
     bytesText(row.bytes),
     row.seconds === null ? '' : row.seconds.toFixed(1),
   ].map(printable)

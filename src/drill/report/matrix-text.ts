@@ -1,8 +1,19 @@
 import type { Matrix, MatrixRow } from './matrix.ts'
+import type { MatrixRun } from './matrix-run.ts'
+import { isKnownLoss } from './matrix-verdict.ts'
 
 /** Words and numbers as every form of the matrix prints them. */
 export function countsText(row: MatrixRow): string {
-  return Object.entries(row.counts)
+  return countedText(row.counts)
+}
+
+/** `lost: 12 tombstones, 400 timestamps`; empty where nothing was. */
+export function lossesText(row: MatrixRow): string {
+  return row.losses === undefined ? '' : `lost: ${countedText(row.losses)}`
+}
+
+function countedText(counts: Record<string, number>): string {
+  return Object.entries(counts)
     .map(([name, count]) => `${count.toLocaleString('en-US').replaceAll(',', ' ')} ${words(name)}`)
     .join(', ')
 }
@@ -33,7 +44,7 @@ export function secondsText(seconds: number | null): string {
 }
 
 /** Label and value of each fact about the recovery point. */
-export function recoveryPointFacts(matrix: Matrix): [label: string, value: string][] {
+export function recoveryPointFacts(matrix: Pick<Matrix, 'recoveryPoint'>): [label: string, value: string][] {
   const point = matrix.recoveryPoint
   if (point === null) return [['recovery point', 'none']]
   const facts: [string, string][] = [
@@ -62,19 +73,57 @@ export function recoveryPointFacts(matrix: Matrix): [label: string, value: strin
   return facts
 }
 
-export function rtoText(matrix: Matrix): string {
+export function rtoText(matrix: Pick<Matrix, 'rto'>): string {
   return matrix.rto === null ? 'not measured' : secondsText(matrix.rto.seconds)
 }
 
-export function rpoText(matrix: Matrix): string {
+export function rpoText(matrix: Pick<Matrix, 'rpo'>): string {
   return matrix.rpo === null ? 'not measured' : `${secondsText(matrix.rpo.seconds)} (${matrix.rpo.transactionsLost} transactions)`
 }
 
-/** `11 pass, 1 fail` in the order of gravity. */
-export function tally(matrix: Matrix): string {
-  return (['fail', 'unknown', 'not run', 'pass'] as const)
-    .map((verdict) => [matrix.rows.filter((row) => row.verdict === verdict).length, verdict] as const)
+/** The row's verdict as people read it: a known loss is not hidden among the failures, and never among the passes. */
+export function verdictText(row: MatrixRow): MatrixRow['verdict'] | 'known loss' {
+  return isKnownLoss(row) ? 'known loss' : row.verdict
+}
+
+/** `1 fail, 11 pass` in the order of gravity; known losses of other ways, and what was not run, are counted beside, never within. */
+export function tally(matrix: Pick<Matrix, 'rows'>): string {
+  return (['fail', 'unknown', 'not run', 'known loss', 'pass'] as const)
+    .map((verdict) => [matrix.rows.filter((row) => verdictText(row) === verdict).length, verdict] as const)
     .filter(([count]) => count > 0)
-    .map(([count, verdict]) => `${count} ${verdict}`)
+    .map(([count, verdict]) => `${count} ${verdict === 'known loss' && count > 1 ? 'known losses' : verdict}`)
+    .join(', ')
+}
+
+/** `2 h before` the newest report: what stands there from an earlier run says how old it is. Empty under two minutes. */
+export function ageText(run: Pick<MatrixRun, 'at'>, generatedAt: string): string {
+  const minutes = Math.round((new Date(generatedAt).getTime() - new Date(run.at).getTime()) / 60_000)
+  if (minutes < 2) return ''
+  if (minutes < 120) return `${minutes} min old`
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h old` : `${Math.round(minutes / 1440)} days old`
+}
+
+/** `image datapipe-backup-tools:latest, 512 MiB, 0.5 CPUs`, or `process`. */
+export function engineText({ engine }: MatrixRun): string {
+  if (engine === 'process') return 'process'
+  const limits = [...(engine.memoryBytes === null ? [] : [bytesText(engine.memoryBytes)]), ...(engine.cpus === null ? [] : [`${engine.cpus} CPUs`])]
+  return [engine.image, ...limits].join(', ')
+}
+
+/** `engine 212 MiB of 512 MiB, stack 3.1 GiB`: peaks; empty where nothing was measured. */
+export function memoryText({ memory }: MatrixRun): string {
+  if (memory === undefined) return ''
+  const { enginePeakBytes, engineLimitBytes, stackPeakBytes } = memory
+  const limit = engineLimitBytes === null ? '' : ` of ${bytesText(engineLimitBytes)}`
+  return [
+    ...(enginePeakBytes === null ? [] : [`engine ${bytesText(enginePeakBytes)}${limit}`]),
+    ...(stackPeakBytes === null ? [] : [`stack ${bytesText(stackPeakBytes)}`]),
+  ].join(', ')
+}
+
+/** `15.18` of every server in one line. */
+export function versionsText({ versions }: Pick<MatrixRun, 'versions'>): string {
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
     .join(', ')
 }

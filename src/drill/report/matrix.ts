@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { measuredFields, runSchema } from './matrix-run.ts'
+import { runVerdict } from './matrix-verdict.ts'
 
 /** Verdicts of a row. `unknown` (could not tell) and `not run` never count as `pass`. */
 export const verdicts = ['pass', 'fail', 'unknown', 'not run'] as const
@@ -12,11 +14,10 @@ const findingSchema = z.strictObject({
   next: z.string().optional(),
 })
 
-const decimal = z.string().regex(/^\d+$/)
-const seconds = z.number().nonnegative()
-
 const rowSchema = z
   .strictObject({
+    /** `id` of the run that this row is of. */
+    run: z.string().min(1),
     /** The drill that this row is of, e.g. `lose everything`. */
     drill: z.string().min(1),
     /** What was restored, e.g. `PostgreSQL`, `CDC topics`, `pipeline`. */
@@ -28,10 +29,14 @@ const rowSchema = z
     verdict: z.enum(verdicts),
     /** Things compared, by their plural: `rows`, `records`, `schemas`… */
     counts: z.record(z.string(), z.number().int().nonnegative()),
+    /** What did not come back, counted by the checkers, by its plural: `tombstones`, `timestamps`… Left out where nothing was lost. */
+    losses: z.record(z.string(), z.number().int().positive()).optional(),
+    /** Codes of the harm that this tool is declared to do; harm of any other code is a failure like every other. */
+    knownLosses: z.array(z.string()).min(1).optional(),
     /** Stored size of this part of the backup; null where that means nothing. */
     bytes: z.number().int().nonnegative().nullable(),
     /** How long its restore took; null where that means nothing. */
-    seconds: seconds.nullable(),
+    seconds: z.number().nonnegative().nullable(),
     /** What the verdict stands on: checkers that ran, files in the run directory. */
     evidence: z.array(z.string()),
     findings: z.array(findingSchema),
@@ -40,6 +45,8 @@ const rowSchema = z
     const harm = row.findings.some((finding) => finding.severity === 'harm')
     const refuse = (message: string) => context.addIssue({ code: 'custom', message: `${row.drill} / ${row.component}: ${message}` })
     if (row.verdict === 'pass' && harm) refuse('passes with a harmful finding')
+    if (row.verdict === 'pass' && row.losses !== undefined) refuse('passes though something was lost')
+    if (row.verdict === 'pass' && row.knownLosses !== undefined) refuse('passes though its tool is declared to lose something: who did not look?')
     if (row.verdict === 'pass' && !Object.values(row.counts).some((count) => count > 0)) refuse('passes though nothing was compared')
     if (row.verdict === 'fail' && !harm) refuse('fails without a harmful finding')
     if ((row.verdict === 'fail' || row.verdict === 'unknown') && !row.findings.some((finding) => finding.next))
@@ -48,56 +55,31 @@ const rowSchema = z
   })
 
 /**
- * `matrix.json`: the one result of a full drill run; the other forms are made from it. docs/matrix.md describes every field.
- * The schema holds more than shapes: a pass with nothing compared, or a fail without a reason and a next command, is no matrix.
+ * `matrix.json`: the result of one or several runs; the other forms are made from it. docs/matrix.md describes every field.
+ * The schema holds more than shapes: a pass with nothing compared, a fail without a reason and a next command, or a row of no run is no matrix.
  */
-export const matrixSchema = z.strictObject({
-  generatedAt: z.iso.datetime({ offset: true }),
-  stack: z.string().min(1),
-  versions: z.record(z.string(), z.string()),
-  /** As in the backup's manifest; null when no backup was made. */
-  recoveryPoint: z
-    .strictObject({
-      name: z.string(),
-      kind: z.enum(['barrier', 'no-connector']),
-      takenAt: z.string(),
-      postgres: z
-        .strictObject({
-          systemIdentifier: decimal,
-          timeline: z.number().int().positive(),
-          lsn: z.string(),
-          xid: decimal.optional(),
-          time: z.string().optional(),
-        })
-        .optional(),
-      kafka: z.strictObject({ clusterId: z.string(), endOffsets: z.record(z.string(), z.record(z.string(), decimal)) }).optional(),
-    })
-    .nullable(),
-  /** In the order in which they began; they may overlap. */
-  phases: z.array(z.strictObject({ name: z.string().min(1), seconds })),
-  /** From the loss of the servers to the canary seen; null when not measured. */
-  rto: z.strictObject({ seconds, lostAt: z.iso.datetime({ offset: true }), recoveredAt: z.iso.datetime({ offset: true }) }).nullable(),
-  /** From the last commit that came back to the loss; null when not measured. */
-  rpo: z
-    .strictObject({
-      seconds,
-      lastCommitAt: z.iso.datetime({ offset: true }),
-      lostAt: z.iso.datetime({ offset: true }),
-      /** Acknowledged transactions that did not come back: those committed after the recovery point. */
-      transactionsLost: z.number().int().nonnegative(),
-    })
-    .nullable(),
-  rows: z.array(rowSchema).min(1),
-})
+export const matrixSchema = z
+  .strictObject({
+    generatedAt: z.iso.datetime({ offset: true }),
+    ...measuredFields,
+    /** Newest first; the fields above are those of the newest full drill. */
+    runs: z.array(runSchema).min(1),
+    rows: z.array(rowSchema).min(1),
+  })
+  .superRefine((matrix, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    const ids = new Set(matrix.runs.map(({ id }) => id))
+    if (ids.size < matrix.runs.length) refuse('two runs have one id')
+    for (const row of matrix.rows) if (!ids.has(row.run)) refuse(`${row.drill} / ${row.component}: is of no run`)
+    for (const run of matrix.runs) {
+      const rows = matrix.rows.filter((row) => row.run === run.id)
+      if (rows.length === 0) refuse(`run ${run.id} has no row`)
+      else if (runVerdict(rows) !== run.verdict) refuse(`run ${run.id} says ${run.verdict}, its rows say ${runVerdict(rows)}`)
+      if (run.subject === 'engine' && rows.some(({ knownLosses }) => knownLosses !== undefined)) refuse(`run ${run.id}: the engine may lose nothing`)
+    }
+  })
 
 export type Matrix = z.infer<typeof matrixSchema>
 export type MatrixRow = Matrix['rows'][number]
 export type MatrixFinding = MatrixRow['findings'][number]
 export type MatrixVerdict = MatrixRow['verdict']
-
-/** One verdict for all rows: fail beats unknown; rows that were not run change nothing, but a matrix of nothing else is unknown. */
-export function matrixVerdict(matrix: Matrix): 'pass' | 'fail' | 'unknown' {
-  const found = new Set(matrix.rows.map((row) => row.verdict))
-  if (found.has('fail')) return 'fail'
-  return found.has('unknown') || !found.has('pass') ? 'unknown' : 'pass'
-}

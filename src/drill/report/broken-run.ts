@@ -1,6 +1,6 @@
 import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
-import type { Matrix } from './matrix.ts'
+import type { FinishedRun } from './assemble-matrix.ts'
 import { rowNotRun } from './matrix-row.ts'
 
 /** The rows of every drill: component, tool, format. */
@@ -15,19 +15,12 @@ const expected = [
   ['pipeline resumes', 'Debezium', 'change events'],
 ] as const
 
-export interface BrokenDrill {
-  error: unknown
-  stack: string
-  versions: Record<string, string>
-  drill: string
-  at: Date
-}
-
 /**
- * The matrix of a drill that stopped half-way: the drill failed, and nothing else was looked at. Without it the reports of the night before
+ * A run that stopped half-way: the drill failed, and nothing else was looked at. Without it the reports of the night before
  * would stand there and say pass.
  */
-export function brokenMatrix({ error, stack, versions, drill, at }: BrokenDrill): Matrix {
+export function brokenRun(run: Omit<FinishedRun['run'], 'recoveryPoint' | 'phases' | 'rto' | 'rpo' | 'notRun'>, error: unknown): FinishedRun {
+  const { drill } = run
   const message = describeError(error)
   const next = error instanceof DatapipeError ? error.hint : 'npm run drill'
   const stopped: Finding = {
@@ -47,13 +40,7 @@ export function brokenMatrix({ error, stack, versions, drill, at }: BrokenDrill)
     next,
   }
   return {
-    generatedAt: at.toISOString(),
-    stack,
-    versions,
-    recoveryPoint: null,
-    phases: [],
-    rto: null,
-    rpo: null,
+    run: { ...run, recoveryPoint: null, phases: [], rto: null, rpo: null },
     rows: [
       {
         drill,
