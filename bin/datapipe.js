@@ -3,6 +3,7 @@
 // to the one that the npm package `node` has brought into node_modules.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -12,6 +13,8 @@ const main = join(here, '..', 'src', 'cli', 'main.ts')
 const [major, minor] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  // Halves the start of a command; PostgreSQL calls `archive-wal` for every segment.
+  module.enableCompileCache?.()
   await import(pathToFileURL(main).href)
 } else {
   const node = findNode(here)

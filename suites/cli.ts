@@ -8,7 +8,7 @@ import type { DatapipeEvent } from '../src/base/events.ts'
 
 const program = fileURLToPath(new URL('../bin/datapipe.js', import.meta.url))
 
-/** Node's own default place; it halves the start of a command, and suites type many. */
+/** The launcher's own place, also for a command with a TMPDIR of its own. */
 const compileCache = join(tmpdir(), 'node-compile-cache')
 
 export type ResultEvent = DatapipeEvent & { type: 'result' }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -138,6 +138,16 @@ describe('all four servers', () => {
     await stack.start('postgres')
     await stack.start('postgres')
     expect(await query(stack, 'SELECT name FROM pet')).toEqual([{ name: 'Rex' }])
+  })
+
+  test('a server that has ended in order once starts from an archive of its classes', async () => {
+    await stack.stop('registry')
+    await stack.start('registry')
+    const { pid } = JSON.parse(await readFile(join(stack.directory, 'pids', 'registry.json'), 'utf8')) as { pid: number }
+    const archive = /-XX:SharedArchiveFile=([^\0]+)/.exec(await readFile(`/proc/${pid}/cmdline`, 'utf8'))?.[1]
+    expect(existsSync(archive ?? 'no archive')).toBe(true)
+    // Mapped, not only named: the JVM goes on without an archive that does not fit.
+    expect(await readFile(`/proc/${pid}/maps`, 'utf8')).toContain(archive)
   })
 
   test('a killed PostgreSQL and a killed Kafka recover', async () => {

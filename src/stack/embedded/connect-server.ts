@@ -1,17 +1,25 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { classArchiveOptions } from './class-archive.ts'
 import { httpAnswers } from './http-answers.ts'
 import { javaOptions, propertiesFile } from './java.ts'
 import { jarsOf, programOf, type Run } from './run.ts'
+import { kafkaClientSettings } from './security.ts'
 import { startServer } from './server-process.ts'
 
 /** Starts a Connect worker (distributed mode; its state is in Kafka) with the Debezium connector and the Avro converter as plugins. */
 export async function startConnect(run: Run): Promise<void> {
   const home = homeDirectory(run)
-  await mkdir(home, { recursive: true })
+  await mkdir(home, { recursive: true, mode: 0o700 })
   const jars = jarsOf(run)
   const { connect, kafka } = run.state.ports
   const properties = join(home, 'connect.properties')
+  // The worker's own connections, and those of its connectors' tasks: each reads its own prefix.
+  const kafkaSettings = Object.fromEntries(
+    Object.entries(kafkaClientSettings(run)).flatMap(([key, value]) =>
+      ['', 'producer.', 'consumer.', 'admin.'].map((prefix) => [prefix + key, value]),
+    ),
+  )
   await writeFile(
     properties,
     propertiesFile({
@@ -33,15 +41,18 @@ export async function startConnect(run: Run): Promise<void> {
       // Every plugin has a manifest (resolve-jars.ts sees to it): no scan of every class.
       'plugin.discovery': 'service_load',
       // Connector configurations name secrets as ${file:PATH:KEY}, so that neither topics nor backups hold them.
+      ...kafkaSettings,
       'config.providers': 'file',
       'config.providers.file.class': 'org.apache.kafka.common.config.provider.FileConfigProvider',
     }),
+    { mode: 0o600 },
   )
   await startServer(run, {
     component: 'connect',
     program: programOf(run, 'java'),
     args: [
       ...javaOptions({ heapMiB: 512, log: true }),
+      ...(await classArchiveOptions(run, 'connect')),
       '-cp',
       join(jars, 'kafka', '*'),
       'org.apache.kafka.connect.cli.ConnectDistributed',

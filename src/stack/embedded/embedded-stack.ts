@@ -2,6 +2,7 @@ import type { DatapipeConfig } from '../../base/config.ts'
 import { describeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
 import type { Stack } from '../stack.ts'
+import { keepClassArchive } from './class-archive.ts'
 import { destroyConnect, startConnect } from './connect-server.ts'
 import { addConnectorSecret, connectorSecretReference } from './connector-secrets.ts'
 import { destroyKafka, startKafka } from './kafka-server.ts'
@@ -11,6 +12,7 @@ import { destroyRegistry, registryUrl, registryUser, startRegistry } from './reg
 import type { Run } from './run.ts'
 import { removeRunDirectory } from './run-directory.ts'
 import { identities, processTree, serverProcess } from './run-processes.ts'
+import { tlsFiles } from './security.ts'
 import { lastLogLines, logFile } from './server-log.ts'
 import { endProcess, forgetProcess } from './server-process.ts'
 import { stackConfig, stackConfigText } from './stack-config.ts'
@@ -91,7 +93,8 @@ export class EmbeddedStack implements Stack {
 
   destroy(component: ComponentName): Promise<void> {
     return this.#alone(component, async () => {
-      await this.#end(component, [{ signal: servers[component].stopSignal, waitMs: 90_000 }])
+      // A disaster does not let servers finish their work; PostgreSQL alone is stopped in order, as its archiver must not write on behind its back.
+      await this.#end(component, component === 'postgres' ? [{ signal: servers.postgres.stopSignal, waitMs: 90_000 }] : [])
       await servers[component].destroy(this.#run)
     })
   }
@@ -126,20 +129,24 @@ export class EmbeddedStack implements Stack {
   }
 
   databaseConfig(): Record<string, string> {
+    const tls = tlsFiles(this.#run)
     return {
       'database.hostname': '127.0.0.1',
       'database.port': String(this.#run.state.ports.postgres),
       'database.user': postgresUser,
       'database.password': connectorSecretReference(this.#run, 'postgres.password'),
       'database.dbname': 'postgres',
+      ...(tls === undefined ? {} : { 'database.sslmode': 'verify-full', 'database.sslrootcert': tls.ca }),
     }
   }
 
   converterConfig(): Record<string, string> {
+    const tls = tlsFiles(this.#run)
     const settings: Record<string, string> = {
       'apicurio.registry.url': `${registryUrl(this.#run)}/apis/registry/v2`,
       'apicurio.auth.username': registryUser,
       'apicurio.auth.password': connectorSecretReference(this.#run, 'registry.password'),
+      ...(tls === undefined ? {} : { 'apicurio.rest.request.ssl.ca-bundle.location': tls.ca }),
       'apicurio.registry.auto-register': 'true',
       'apicurio.registry.find-latest': 'true',
       // Confluent's wire format: magic byte 0 and a 4-byte id before the datum, instead of ids in record headers.
@@ -180,6 +187,7 @@ export class EmbeddedStack implements Stack {
     // PostgreSQL's backends outlive a killed postmaster for a moment, and the next start refuses as long as one does.
     for (const each of tree) await endProcess(each, [{ signal: 'SIGKILL', waitMs: 60_000 }])
     forgetProcess(this.directory, component)
+    if (component !== 'postgres') await keepClassArchive(this.#run, component)
   }
 
   #alone(component: ComponentName, work: () => Promise<void>): Promise<void> {

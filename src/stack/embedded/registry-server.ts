@@ -1,9 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { httpAnswers } from './http-answers.ts'
+import { classArchiveOptions } from './class-archive.ts'
 import { javaOptions, propertiesFile } from './java.ts'
 import { createRegistryTopics } from './registry-topics.ts'
 import { jarsOf, programOf, type Run, readSecret } from './run.ts'
+import { kafkaClientSettings, tlsFiles, trust } from './security.ts'
 import { startServer } from './server-process.ts'
 
 export const registryUser = 'admin'
@@ -18,11 +20,19 @@ export async function startRegistry(run: Run): Promise<void> {
   // The application reads config/application.properties of its working directory; the password stays off the command line.
   await mkdir(join(home, 'config'), { recursive: true, mode: 0o700 })
   const { registry, registryManagement, kafka } = run.state.ports
+  const tls = tlsFiles(run)
   await writeFile(
     join(home, 'config', 'application.properties'),
     propertiesFile({
       'quarkus.http.host': '127.0.0.1',
-      'quarkus.http.port': registry,
+      ...(tls === undefined
+        ? { 'quarkus.http.port': registry }
+        : {
+            'quarkus.http.insecure-requests': 'disabled',
+            'quarkus.http.ssl-port': registry,
+            'quarkus.http.ssl.certificate.files': tls.certificate,
+            'quarkus.http.ssl.certificate.key-files': tls.key,
+          }),
       'quarkus.management.host': '127.0.0.1',
       'quarkus.management.port': registryManagement,
       'quarkus.http.auth.basic': true,
@@ -32,6 +42,7 @@ export async function startRegistry(run: Run): Promise<void> {
       'apicurio.auth.role-based-authorization': true,
       'apicurio.storage.kind': 'kafkasql',
       'apicurio.kafkasql.bootstrap.servers': `127.0.0.1:${kafka}`,
+      ...Object.fromEntries(Object.entries(kafkaClientSettings(run)).map(([key, value]) => [`apicurio.kafka.common.${key}`, value])),
       // At its start it polls until a poll of this length comes back empty, three times over: 5 s each by default.
       'apicurio.kafkasql.consumer.poll.timeout': 1000,
       'quarkus.http.access-log.enabled': false,
@@ -42,10 +53,20 @@ export async function startRegistry(run: Run): Promise<void> {
   await startServer(run, {
     component: 'registry',
     program: programOf(run, 'java'),
-    args: [...javaOptions({ heapMiB: 384, quickStart: true }), '-jar', join(jarsOf(run), 'registry', 'quarkus-run.jar')],
+    args: [
+      ...javaOptions({ heapMiB: 384, quickStart: true }),
+      ...(await classArchiveOptions(run, 'registry')),
+      '-jar',
+      join(jarsOf(run), 'registry', 'quarkus-run.jar'),
+    ],
     cwd: home,
     timeoutMs: 240_000,
-    answers: () => httpAnswers(`${registryUrl(run)}/apis/ccompat/v7/subjects`, { user: registryUser, password: readSecret(run, 'registry') }),
+    answers: () =>
+      httpAnswers(`${registryUrl(run)}/apis/ccompat/v7/subjects`, {
+        username: registryUser,
+        password: readSecret(run, 'registry'),
+        ...trust(run, 'text'),
+      }),
   })
 }
 
@@ -55,7 +76,7 @@ export async function destroyRegistry(run: Run): Promise<void> {
 }
 
 export function registryUrl(run: Run): string {
-  return `http://127.0.0.1:${run.state.ports.registry}`
+  return `${run.state.secure === true ? 'https' : 'http'}://127.0.0.1:${run.state.ports.registry}`
 }
 
 function homeDirectory(run: Run): string {
