@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
@@ -10,6 +10,7 @@ import { findOnPath } from '../stack/embedded/programs.ts'
 import { withLock } from '../stack/embedded/with-lock.ts'
 import { type DebianRelease, debianMirror, debianSources } from './debian-sources.ts'
 import { docker, imageId } from './docker.ts'
+import { aptSources } from './host-settings.ts'
 
 /** A base made by debootstrap is used again for so long: packages age. */
 const cacheDays = 30
@@ -76,7 +77,7 @@ async function bootstrap(release: DebianRelease, archive: string, context: Conte
   const root = await mkdtemp(join(tmpdir(), `datapipe-${release}-`))
   const partial = `${archive}.${process.pid}`
   try {
-    await runTool('debootstrap', ['--variant=minbase', release, root, debianMirror(await hostSources())], { signal, stdout: 'ignore' }).catch(
+    await runTool('debootstrap', ['--variant=minbase', release, root, debianMirror(await aptSources())], { signal, stdout: 'ignore' }).catch(
       async (cause: unknown) => {
         if (signal.aborted) throw cause
         const log = await readFile(join(root, 'debootstrap/debootstrap.log'), 'utf8').catch(() => '')
@@ -109,12 +110,4 @@ async function makeSlim(root: string, release: DebianRelease): Promise<void> {
   await writeFile(join(root, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   await rm(join(root, 'etc/apt/sources.list'), { force: true })
   await writeFile(join(root, 'etc/apt/sources.list.d/debian.sources'), debianSources(release))
-}
-
-async function hostSources(): Promise<string> {
-  const directory = '/etc/apt/sources.list.d'
-  const names = (await readdir(directory).catch((): string[] => [])).sort()
-  const files = ['/etc/apt/sources.list', ...names.map((name) => join(directory, name))]
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
-  return texts.join('\n')
 }
