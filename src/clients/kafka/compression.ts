@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressionsAlgorithms } from '@platformatic/kafka'
+import { kafkaDriver } from './driver.ts'
 
 /** The five codecs of the record batch format; the index is the value of the three lowest attribute bits. */
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -18,7 +18,7 @@ export function decompress(codec: Codec, bytes: Buffer): Buffer {
     case 'zstd':
       return zstdDecompressSync(bytes)
     default:
-      return compressionsAlgorithms[codec].decompressSync(bytes)
+      return kafkaDriver().compressionsAlgorithms[codec].decompressSync(bytes)
   }
 }
 
@@ -32,6 +32,6 @@ export function compress(codec: Codec, bytes: Buffer): Buffer {
     case 'zstd':
       return zstdCompressSync(bytes)
     default:
-      return compressionsAlgorithms[codec].compressSync(bytes)
+      return kafkaDriver().compressionsAlgorithms[codec].compressSync(bytes)
   }
 }

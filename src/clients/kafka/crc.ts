@@ -1,8 +1,8 @@
-import { crc32c as compute } from '@platformatic/kafka'
+import { kafkaDriver } from './driver.ts'
 
 /** CRC-32C (Castagnoli) of `bytes`, unsigned, as the record batch format uses it (KIP-98). */
 export function crc32c(bytes: Buffer): number {
-  return compute(bytes) >>> 0
+  return kafkaDriver().crc32c(bytes) >>> 0
 }
 
 /**

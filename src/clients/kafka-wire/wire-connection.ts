@@ -1,0 +1,232 @@
+import { createConnection, type Socket } from 'node:net'
+import { WireReader, WireWriter } from './wire-bytes.ts'
+import { WireFailure } from './wire-failure.ts'
+
+export interface WireAddress {
+  host: string
+  port: number
+}
+
+export interface WireTls {
+  ca?: string
+  cert?: string
+  key?: string
+  passphrase?: string
+  /** False: the certificate may be of another host. */
+  checkHost: boolean
+}
+
+export interface WireSasl {
+  mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+  username: string
+  password: string
+}
+
+export interface WireOptions {
+  clientId: string
+  /** Milliseconds that one request may take. */
+  requestTimeoutMs: number
+  tls?: WireTls
+  sasl?: WireSasl
+}
+
+/** One version of a request. `flexible`: tagged fields in both headers (ApiVersions has none in its answer's). */
+export interface WireApi {
+  key: number
+  version: number
+  name: string
+  flexible: boolean
+}
+
+interface Pending {
+  api: WireApi
+  resolve(reader: WireReader): void
+  reject(error: Error): void
+  timer: NodeJS.Timeout
+}
+
+const saslHandshake: WireApi = { key: 17, version: 1, name: 'SaslHandshake', flexible: false }
+const saslAuthenticate: WireApi = { key: 36, version: 2, name: 'SaslAuthenticate', flexible: true }
+const apiVersions: WireApi = { key: 18, version: 3, name: 'ApiVersions', flexible: true }
+const apiVersionsKey = 18
+
+/**
+ * One connection to one broker: requests in, answers out in the same order. It ends at the first failure; everything pending then fails with it.
+ *
+ *   Request  => size INT32, api_key INT16, api_version INT16, correlation_id INT32, client_id NULLABLE_STRING, TAGS?, body
+ *   Response => size INT32, correlation_id INT32, TAGS?, body
+ */
+export class WireConnection {
+  readonly address: string
+  readonly #options: WireOptions
+  readonly #pending = new Map<number, Pending>()
+  #socket: Socket | undefined
+  #failure: WireFailure | undefined
+  #correlation = 0
+  #chunks: Buffer[] = []
+  #size = 0
+  #versions = new Map<number, { min: number; max: number }>()
+
+  private constructor(address: string, options: WireOptions) {
+    this.address = address
+    this.#options = options
+  }
+
+  /** Connects, learns the broker's versions and authenticates. Throws WireFailure with the address. */
+  static async open({ host, port }: WireAddress, options: WireOptions): Promise<WireConnection> {
+    const connection = new WireConnection(`${host}:${port}`, options)
+    try {
+      await connection.#connect(host, port)
+      await connection.#learnVersions()
+      if (options.sasl !== undefined) {
+        const { authenticate } = await import('./wire-sasl.ts')
+        await authenticate(connection, saslHandshake, saslAuthenticate, options.sasl)
+      }
+      return connection
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  get open(): boolean {
+    return this.#failure === undefined
+  }
+
+  /** Sends `body` and waits for the answer, its header read over. */
+  request(api: WireApi, body: WireWriter): Promise<WireReader> {
+    const offered = this.#versions.get(api.key)
+    if (api.key !== apiVersionsKey && offered !== undefined && (api.version < offered.min || api.version > offered.max)) {
+      const message = `broker ${this.address} offers ${api.name} in versions ${offered.min} to ${offered.max}; version ${api.version} is needed`
+      return Promise.reject(new WireFailure('not-supported', message))
+    }
+    const socket = this.#socket
+    if (this.#failure !== undefined || socket === undefined) return Promise.reject(this.#failure ?? this.#broken('is closed'))
+    const correlation = this.#correlation++
+    const header = new WireWriter().int16(api.key).int16(api.version).int32(correlation).shortString(this.#options.clientId)
+    if (api.flexible) header.tags()
+    const [head, tail] = [header.finish(), body.finish()]
+    const size = Buffer.allocUnsafe(4)
+    size.writeInt32BE(head.length + tail.length)
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => this.#end(this.#broken(`did not answer ${api.name} in ${this.#options.requestTimeoutMs} ms`)),
+        this.#options.requestTimeoutMs,
+      )
+      this.#pending.set(correlation, { api, resolve, reject, timer })
+      socket.cork()
+      socket.write(size)
+      socket.write(head)
+      socket.write(tail)
+      socket.uncork()
+    })
+  }
+
+  close(): void {
+    this.#end(this.#broken('was closed'))
+  }
+
+  async #connect(host: string, port: number): Promise<void> {
+    const { tls, requestTimeoutMs } = this.#options
+    const secure = tls === undefined ? undefined : await import('node:tls')
+    const name = host.replace(/^\[|\]$/g, '')
+    await new Promise<void>((resolve, reject) => {
+      const { checkHost, ...pem } = tls ?? { checkHost: true }
+      const socket =
+        secure === undefined
+          ? createConnection({ host: name, port, noDelay: true })
+          : secure.connect({
+              host: name,
+              port,
+              ...pem,
+              ...(/^[\d.:]+$/.test(name) ? {} : { servername: name }),
+              ...(checkHost ? {} : { checkServerIdentity: () => undefined }),
+            })
+      this.#socket = socket
+      const timer = setTimeout(() => socket.destroy(new Error('connecting takes too long')), Math.min(10_000, requestTimeoutMs))
+      socket.once(secure === undefined ? 'connect' : 'secureConnect', () => {
+        clearTimeout(timer)
+        socket.setNoDelay(true)
+        resolve()
+      })
+      socket.on('data', (chunk: Buffer) => this.#take(chunk))
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(timer)
+        const certificate = secure !== undefined && /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(error.code ?? '')
+        const words = certificate ? `cannot be trusted: ${error.message}` : `does not answer: ${error.code ?? error.message}`
+        const failure = new WireFailure(certificate ? 'unauthorized' : 'unreachable', `broker ${this.address} ${words}`, { cause: error })
+        this.#end(failure)
+        reject(failure)
+      })
+      socket.on('close', () => {
+        clearTimeout(timer)
+        this.#end(this.#broken('closed the connection'))
+        reject(this.#failure)
+      })
+    })
+  }
+
+  async #learnVersions(): Promise<void> {
+    const reader = await this.request(apiVersions, new WireWriter().string('datapipe').string('1').tags())
+    const code = reader.int16()
+    if (code !== 0) throw new WireFailure('not-supported', `broker ${this.address} is older than Kafka 2.4`, { code })
+    for (const { key, ...range } of reader.array(() => {
+      const found = { key: reader.int16(), min: reader.int16(), max: reader.int16() }
+      reader.tags()
+      return found
+    })) {
+      this.#versions.set(key, range)
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#size += chunk.length
+    for (;;) {
+      const length = this.#peekLength()
+      if (length === undefined || this.#size < length + 4) return
+      const bytes = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#size)
+      const rest = bytes.subarray(4 + length)
+      this.#chunks = rest.length === 0 ? [] : [rest]
+      this.#size = rest.length
+      this.#answer(bytes.subarray(4, 4 + length))
+    }
+  }
+
+  #peekLength(): number | undefined {
+    const first = this.#chunks[0]
+    if (this.#size < 4 || first === undefined) return undefined
+    if (first.length >= 4) return first.readInt32BE(0)
+    this.#chunks = [Buffer.concat(this.#chunks, this.#size)]
+    return this.#chunks[0]?.readInt32BE(0)
+  }
+
+  #answer(frame: Buffer): void {
+    const reader = new WireReader(frame)
+    const correlation = frame.length < 4 ? -1 : reader.int32()
+    const pending = this.#pending.get(correlation)
+    if (pending === undefined) {
+      this.#end(this.#broken('answers something that was never asked; it may not be a Kafka broker, or may want TLS'))
+      return
+    }
+    this.#pending.delete(correlation)
+    clearTimeout(pending.timer)
+    if (pending.api.flexible && pending.api.key !== apiVersionsKey) reader.tags()
+    pending.resolve(reader)
+  }
+
+  #broken(what: string): WireFailure {
+    return new WireFailure('unreachable', `broker ${this.address} ${what}`)
+  }
+
+  #end(failure: WireFailure): void {
+    if (this.#failure !== undefined) return
+    this.#failure = failure
+    this.#socket?.destroy()
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer)
+      reject(failure)
+    }
+    this.#pending.clear()
+  }
+}

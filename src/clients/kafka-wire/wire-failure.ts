@@ -1,0 +1,69 @@
+/**
+ * `unreachable`: no connection, or it broke; `unauthorized`: credentials or certificates were refused, or a right is missing;
+ * `not-supported`: the broker lacks the version; `broker`: an error code of the protocol.
+ */
+export type WireFailureKind = 'unreachable' | 'unauthorized' | 'not-supported' | 'broker'
+
+/** A request to a broker that failed. `code` is Kafka's error code, 0 when there was no answer. */
+export class WireFailure extends Error {
+  readonly kind: WireFailureKind
+  readonly code: number
+
+  constructor(kind: WireFailureKind, message: string, options: { code?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'WireFailure'
+    this.kind = kind
+    this.code = options.code ?? 0
+  }
+
+  /** True when the same request may do well in a moment, with fresh metadata. */
+  get passing(): boolean {
+    return this.kind === 'unreachable' || passing.has(this.code)
+  }
+}
+
+/** Error codes of the protocol by name (https://kafka.apache.org/protocol#protocol_error_codes). */
+export const wireCodes = {
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeaderOrFollower: 6,
+  requestTimedOut: 7,
+  messageTooLarge: 10,
+  coordinatorLoadInProgress: 14,
+  coordinatorNotAvailable: 15,
+  notCoordinator: 16,
+  recordListTooLarge: 18,
+  notEnoughReplicas: 19,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  unknownMemberId: 25,
+  rebalanceInProgress: 27,
+  topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
+  clusterAuthorizationFailed: 31,
+  unsupportedSaslMechanism: 33,
+  unsupportedVersion: 35,
+  saslAuthenticationFailed: 58,
+  memberIdRequired: 79,
+  fencedInstanceId: 82,
+} as const
+
+const names = new Map<number, string>(
+  Object.entries(wireCodes).map(([name, code]) => [code, name.replaceAll(/[A-Z]/g, (c) => `_${c}`).toUpperCase()]),
+)
+const passing = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 56, 72, 74, 75, 76, 78, 88, 89])
+const denied = new Set([29, 30, 31, 53, 58])
+
+/** The protocol's name of an error code, e.g. `NOT_COORDINATOR`. */
+export function wireCodeName(code: number): string {
+  return names.get(code) ?? `error code ${code}`
+}
+
+/** Throws a WireFailure unless `code` is 0. `what` is the attempt, as in "cannot <what>". */
+export function throwOnCode(code: number, what: string, words?: string | null): void {
+  if (code === 0) return
+  const message = `cannot ${what}: ${wireCodeName(code)}${words ? `: ${words}` : ''}`
+  throw new WireFailure(denied.has(code) ? 'unauthorized' : 'broker', message, { code })
+}
