@@ -6,8 +6,21 @@ import { z } from 'zod'
  */
 const secret = z.string().min(1)
 
+/** PEM texts. `ca` takes the place of the system's authorities; `cert` and `key` are shown to a server that asks for them. */
+const tls = z.strictObject({
+  ca: z.string().optional(),
+  cert: z.string().optional(),
+  key: z.string().optional(),
+  /** The name that the server's certificate must have, when it is not the host's. */
+  servername: z.string().optional(),
+})
+export type TlsConfig = z.infer<typeof tls>
+
 export const postgresConfigSchema = z.strictObject({
-  /** Connection URL of a role with REPLICATION and membership in pg_read_all_data (or a superuser). */
+  /**
+   * Connection URL of a role with REPLICATION and membership in pg_read_all_data (or a superuser). TLS as everywhere in PostgreSQL:
+   * `?sslmode=verify-full&sslrootcert=FILE`, and `sslcert`, `sslkey`.
+   */
   url: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://'),
   /** The server's data directory as this machine sees it: needed to restore, not to back up. */
   dataDirectory: z.string().optional(),
@@ -44,9 +57,8 @@ export const kafkaConfigSchema = z.strictObject({
     .strictObject({ include: z.array(z.string()).default(['*']), exclude: z.array(z.string()).default([]) })
     .default({ include: ['*'], exclude: [] }),
   sasl: z.strictObject({ mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']), username: z.string(), password: secret }).optional(),
-  tls: z
-    .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional(), servername: z.string().optional() })
-    .optional(),
+  /** Present, also when empty: the brokers are spoken to by TLS. */
+  tls: tls.optional(),
 })
 
 export const registryConfigSchema = z.strictObject({
@@ -54,6 +66,8 @@ export const registryConfigSchema = z.strictObject({
   url: z.url(),
   username: z.string().optional(),
   password: secret.optional(),
+  /** With an https:// URL. */
+  tls: tls.optional(),
   /** The topic behind the registry, when it is not `_schemas` or `kafkasql-journal`. */
   topic: z.string().optional(),
   /** Starts the registry when its topic was restored raw. Run by `sh -c`. */
@@ -64,6 +78,8 @@ export const connectConfigSchema = z.strictObject({
   url: z.url(),
   username: z.string().optional(),
   password: secret.optional(),
+  /** With an https:// URL. */
+  tls: tls.optional(),
   /** The worker's internal topics, when not named so. */
   configTopic: z.string().default('connect-configs'),
   offsetTopic: z.string().default('connect-offsets'),

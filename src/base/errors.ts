@@ -98,6 +98,17 @@ export const errorTable = {
   },
   'not-supported': { exit: 57, meaning: 'the server or format lacks what this needs', hint: 'the message names what is missing' },
   'stack-failed': { exit: 58, meaning: 'a server of the drill stack did not start', hint: 'its last log lines are above' },
+  'tls-failed': {
+    exit: 60,
+    meaning: 'no TLS with a server: its certificate is not to be trusted, or one side speaks TLS and the other does not',
+    hint: 'compare the URL and the certificates in datapipe.yaml with the server',
+  },
+  'engine-missing': { exit: 61, meaning: 'no container engine answers', hint: 'start one (dockerd), or use the embedded stack' },
+  'image-missing': {
+    exit: 62,
+    meaning: 'a container image can be neither pulled nor built',
+    hint: 'the message names it; `--profile local` builds its own',
+  },
   'drill-broken': { exit: 59, meaning: 'the drill itself could not run to its end', hint: 'the run directory holds logs and history' },
 
   // our bug

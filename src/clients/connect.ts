@@ -33,8 +33,18 @@ export interface ListedConnector {
 export type ConnectClient = ReturnType<typeof connectClient>
 
 export function connectClient(config: ConnectConfig, signal: AbortSignal) {
-  const { url, username, password } = config
-  const http = createHttpClient({ name: 'kafka connect', url, username, password, signal, timeoutMs: 90_000, askAgain: isRebalance })
+  const { url, username, password, tls } = config
+  const http = createHttpClient({
+    name: 'kafka connect',
+    section: 'connect',
+    url,
+    username,
+    password,
+    tls,
+    signal,
+    timeoutMs: 90_000,
+    askAgain: isRebalance,
+  })
   const at = (name: string) => `/connectors/${encodeURIComponent(name)}`
 
   const ask = async <T>(schema: z.ZodType<T>, path: string): Promise<T> => parsed(schema, await http.request('GET', path), path)

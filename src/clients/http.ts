@@ -1,6 +1,9 @@
+import type { TlsConfig } from '../base/config.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatapipeError } from '../base/errors.ts'
 import { parseJson, stringifyJson } from '../base/lossless-json.ts'
+import { httpTransport } from './http-transport.ts'
+import { tlsFault, type TlsPeer } from './tls-fault.ts'
 
 export interface HttpTarget {
   /** Who is asked, for messages: `schema registry`, `kafka connect`. */
@@ -9,6 +12,10 @@ export interface HttpTarget {
   url: string
   username?: string | undefined
   password?: string | undefined
+  /** With an https:// URL. */
+  tls?: TlsConfig | undefined
+  /** The section of datapipe.yaml, for hints: `registry`. */
+  section?: string
   signal: AbortSignal
   /** Milliseconds until a request without an answer counts as `unreachable` (default 30 s). */
   timeoutMs?: number
@@ -41,14 +48,14 @@ export interface HttpClient {
   readonly url: string
   /**
    * One request. Reads (GET) are tried again on a lost connection and on 5xx, three times; nothing else is ever sent twice but what `askAgain` names.
-   * Throws `unreachable`, `unauthorized` (401, 403), `server-refused` (with method, path, status and the server's words), `interrupted`.
+   * Throws `unreachable`, `tls-failed`, `unauthorized` (401, 403), `server-refused` (with method, path, status and the server's words), `interrupted`.
    */
   request(method: string, path: string, options?: HttpRequest): Promise<HttpAnswer>
 }
 
 const readAttempts = 4
 
-/** A client on fetch for the JSON APIs of the registry and Connect: basic auth, timeouts, lossless JSON. No credential ever reaches a message. */
+/** A client for the JSON APIs of the registry and Connect: basic auth, timeouts, lossless JSON. No credential ever reaches a message. */
 export function createHttpClient(target: HttpTarget): HttpClient {
   const url = new URL(target.url)
   const username = target.username ?? decodeURIComponent(url.username)
@@ -58,6 +65,8 @@ export function createHttpClient(target: HttpTarget): HttpClient {
   const base = url.href.replace(/\/+$/, '')
   const authorization =
     username || password ? { authorization: `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}` } : undefined
+
+  const transport = httpTransport(url, target.tls)
 
   const send = async (method: string, path: string, options: HttpRequest): Promise<HttpAnswer> => {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? target.timeoutMs ?? 30_000)
@@ -69,17 +78,12 @@ export function createHttpClient(target: HttpTarget): HttpClient {
       ...authorization,
     }
     try {
-      const response = await fetch(base + path, {
-        method,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        signal: AbortSignal.any([target.signal, timeout]),
-        redirect: 'manual',
-      })
-      const bytes = Buffer.from(await response.arrayBuffer())
-      return answerOf({ status: response.status, bytes, what: `${method} ${path}`, name: target.name })
+      const { status, bytes } = await transport(method, base + path, { headers, body, signal: AbortSignal.any([target.signal, timeout]) })
+      return answerOf({ status, bytes, what: `${method} ${path}`, name: target.name })
     } catch (cause) {
       if (target.signal.aborted) throw new DatapipeError('interrupted', `interrupted while asking ${target.name} for ${method} ${path}`)
+      const fault = timeout.aborted ? undefined : await tlsFault(cause, peerOf(target, url))
+      if (fault !== undefined) throw fault
       const why = timeout.aborted ? 'no answer in time' : reasonOf(cause)
       throw new DatapipeError('unreachable', `${target.name} at ${base} does not answer ${method} ${path}: ${why}`, { cause })
     }
@@ -110,6 +114,19 @@ export function createHttpClient(target: HttpTarget): HttpClient {
     }
   }
   return { url: base, request }
+}
+
+function peerOf({ name, section = 'the section', tls }: HttpTarget, url: URL): TlsPeer {
+  const secure = url.protocol === 'https:'
+  return {
+    who: `${name} at ${url.origin}`,
+    path: url.origin,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || (secure ? 443 : 80)),
+    servername: tls?.servername,
+    tls: secure,
+    settings: { on: `https:// in ${section}.url`, ca: `${section}.tls.ca`, client: `${section}.tls.cert and ${section}.tls.key` },
+  }
 }
 
 function answerOf(of: { status: number; bytes: Buffer; what: string; name: string }): HttpAnswer {

@@ -1,5 +1,8 @@
 import pg from 'pg'
 import { DatapipeError } from '../base/errors.ts'
+import { postgresTls, withoutTls } from './postgres-tls.ts'
+import { tlsFault } from './tls-fault.ts'
+import { probeTls } from './tls-probe.ts'
 
 /** A connection to one database. Integers beyond 32 bits, LSNs and numerics arrive as text; dates too, as the server prints them. */
 export interface PgClient extends AsyncDisposable {
@@ -54,11 +57,14 @@ export function withDatabase(url: string, database: string): string {
   return parsed.toString()
 }
 
-/** Connects. Throws `unreachable` or `unauthorized` naming host and port, `server-refused` for everything else the server says. */
+/** Connects. Throws `unreachable`, `tls-failed` or `unauthorized` naming host and port, `server-refused` for everything else the server says. */
 export async function connectPostgres(url: string, options: ConnectOptions = {}): Promise<PgClient> {
   const address = postgresAddress(url)
+  const target = parseUrl(options.database === undefined ? url : withDatabase(url, options.database))
+  const ssl = postgresTls(target)
   const client = new pg.Client({
-    connectionString: options.database === undefined ? url : withDatabase(url, options.database),
+    connectionString: withoutTls(target),
+    ssl,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 30_000,
     application_name: 'datapipe',
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
@@ -71,7 +77,7 @@ export async function connectPostgres(url: string, options: ConnectOptions = {})
     if (options.signal?.aborted) throw new DatapipeError('interrupted', 'interrupted before connecting to PostgreSQL')
     await client.connect()
   } catch (error) {
-    throw translate(error, address)
+    throw (await connectFault(error, address, ssl !== false)) ?? translate(error, address)
   }
   options.signal?.addEventListener('abort', abort, { once: true })
   const query = async <Row>(sql: string, parameters?: unknown[]): Promise<Row[]> => {
@@ -118,6 +124,31 @@ function typeParser(type: number) {
 const unauthorizedCodes = new Set(['28000', '28P01'])
 const unreachableCodes = new Set(['57P01', '57P02', '57P03', '53300', '08000', '08001', '08003', '08006'])
 const networkCodes = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|EPIPE|ENOENT|EACCES)/
+
+/** A connection that failed for TLS's sake; undefined when it is about something else. */
+async function connectFault(error: unknown, { host, port }: PostgresAddress, tls: boolean): Promise<DatapipeError | undefined> {
+  const where = `${host}:${port}`
+  const who = `PostgreSQL at ${where}`
+  const on = 'sslmode=verify-full&sslrootcert=FILE in postgres.url'
+  const message = error instanceof Error ? error.message : ''
+  if (tls && message === 'The server does not support SSL connections')
+    return new DatapipeError('tls-failed', `${who} does not speak TLS`, {
+      path: where,
+      hint: 'set ssl = on there, or sslmode=disable in postgres.url',
+      cause: error,
+    })
+  if (!tls) {
+    // pg_hba.conf has lines for TLS alone (hostssl), or none for this role at all: the server's words are the same.
+    if (!/^no pg_hba\.conf entry .*, no encryption$/.test(message) || (await probeTls({ host, port, postgres: true })) === undefined) return undefined
+    return new DatapipeError('tls-failed', `${who} speaks TLS, and was spoken to without it: ${message}`, {
+      path: where,
+      hint: `set ${on}; if that is refused too, the role lacks a line in pg_hba.conf`,
+      cause: error,
+    })
+  }
+  const settings = { on, ca: 'the file of sslrootcert in postgres.url', client: 'sslcert and sslkey in postgres.url' }
+  return tlsFault(error, { who, path: where, host, port, postgres: true, tls, settings })
+}
 
 function translate(error: unknown, { host, port, user }: PostgresAddress): DatapipeError {
   if (error instanceof DatapipeError) return error

@@ -27,7 +27,16 @@ const ccompat = '/apis/ccompat/v7'
  * Throws `unreachable`, `unauthorized`; `not-supported` when something else answers there.
  */
 export async function openRegistry(config: RegistryConfig, signal: AbortSignal): Promise<RegistryConnection> {
-  const client = (url: string) => createHttpClient({ name: 'schema registry', url, username: config.username, password: config.password, signal })
+  const client = (url: string) =>
+    createHttpClient({
+      name: 'schema registry',
+      section: 'registry',
+      url,
+      username: config.username,
+      password: config.password,
+      tls: config.tls,
+      signal,
+    })
   const given = client(config.url)
   const apicurioAt = given.url.indexOf('/apis/')
   const root = client(withCredentials(config.url, apicurioAt === -1 ? given.url : given.url.slice(0, apicurioAt)))

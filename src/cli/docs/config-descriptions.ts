@@ -1,7 +1,8 @@
 /** What each key of datapipe.yaml means, for docs/cli.md. A test keeps it to exactly the keys of the schema. */
 export const configDescriptions: Readonly<Record<string, string>> = {
   'repository.url': 'where backups are kept: `file:///absolute/path`',
-  'postgres.url': 'connection URL of a role with REPLICATION and membership in pg_read_all_data, or of a superuser',
+  'postgres.url':
+    'connection URL of a role with REPLICATION and membership in pg_read_all_data, or of a superuser; TLS by `?sslmode=verify-full&sslrootcert=FILE`',
   'postgres.dataDirectory': "the server's data directory as this machine sees it: needed to restore, not to back up",
   'postgres.binDirectory': 'where pg_basebackup, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin',
   'postgres.archive.mode':
@@ -24,11 +25,19 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'registry.url': 'root URL of the registry, or the URL of its Confluent-compatible API; which server it is gets probed',
   'registry.username': 'user name for basic auth',
   'registry.password': 'password (secret)',
+  'registry.tls.ca': 'certificates to trust, PEM text, with an https:// URL',
+  'registry.tls.cert': "the client's certificate, PEM text",
+  'registry.tls.key': "the client's key, PEM text (secret)",
+  'registry.tls.servername': "name that the registry's certificate must have, when it is not the host's",
   'registry.topic': 'the topic behind the registry, when it is not `_schemas` or `kafkasql-journal`',
   'registry.startCommand': 'starts the registry after its topic was restored raw, run by `sh -c`',
   'connect.url': 'URL of a Connect worker',
   'connect.username': 'user name for basic auth',
   'connect.password': 'password (secret)',
+  'connect.tls.ca': 'certificates to trust, PEM text, with an https:// URL',
+  'connect.tls.cert': "the client's certificate, PEM text",
+  'connect.tls.key': "the client's key, PEM text (secret)",
+  'connect.tls.servername': "name that the worker's certificate must have, when it is not the host's",
   'connect.configTopic': 'internal topic of the workers',
   'connect.offsetTopic': 'internal topic of the workers',
   'connect.statusTopic': 'internal topic of the workers',

@@ -56,7 +56,7 @@ export function answerIn<R>(error: unknown): R | undefined {
 export function translate(error: unknown, address: string): Error {
   if (error instanceof KafkaFailure || error instanceof DatapipeError) return error
   const known = error instanceof Error ? error : new Error(String(error))
-  if (isAuthentication(known)) {
+  if (isRefusal(known)) {
     return new DatapipeError('unauthorized', `broker ${address} refused the credentials: ${lastWords(known)}`, {
       path: `kafka/${address}`,
       cause: error,
@@ -76,7 +76,7 @@ export function asDatapipeError(error: unknown): unknown {
 }
 
 /** A refusal by the broker; not a connection that broke while credentials were on their way (as when one side expects TLS). */
-function isAuthentication(error: Error): boolean {
+export function isRefusal(error: unknown): boolean {
   let refused = false
   for (let current: unknown = error, depth = 0; current instanceof Error && depth < 6; current = current.cause, depth++) {
     if ([33, 34, 58].some((code) => findErrorBy(current as Error, 'apiCode', code) !== null)) return true

@@ -1,9 +1,11 @@
 import { type API, apiVersionsV3, Connection, type ConnectionOptions, metadataV11, metadataV12 } from '@platformatic/kafka'
+import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
-import { answerIn, asDatapipeError, kafkaErrors, KafkaFailure, throwOnError, translate } from './failure.ts'
+import { tlsFault } from '../tls-fault.ts'
+import { answerIn, asDatapipeError, isRefusal, kafkaErrors, KafkaFailure, throwOnError, translate } from './failure.ts'
 
 export interface Broker {
   nodeId: number
@@ -31,7 +33,7 @@ const patience = 60_000
 
 /**
  * A connected Kafka cluster: routing to leaders and coordinators, version negotiation, retry by error code.
- * Errors: `unreachable` and `unauthorized` name the address; `interrupted` when the context is stopped.
+ * Errors: `unreachable`, `tls-failed` and `unauthorized` name the address; `interrupted` when the context is stopped.
  */
 export class KafkaClient implements AsyncDisposable {
   readonly context: Context
@@ -50,7 +52,6 @@ export class KafkaClient implements AsyncDisposable {
       requestTimeout: 60_000,
       maxInflights: 8,
       ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
-      ...(config.tls === undefined ? {} : { tls: tlsOptions(config.tls) }),
     }
   }
 
@@ -181,9 +182,13 @@ export class KafkaClient implements AsyncDisposable {
 
   async #connect(broker: Omit<Broker, 'nodeId'>, key: string): Promise<Link> {
     const address = `${broker.host}:${broker.port}`
-    const connection = new Connection(clientId, this.#options)
-    // Without a listener an error event would end the process; the error itself reaches the caller by its request.
-    connection.on('error', () => {})
+    const { tls } = this.#config
+    const connection = new Connection(clientId, { ...this.#options, ...(tls === undefined ? {} : { tls: tlsOptions(tls, broker.host) }) })
+    // Without a listener an error event would end the process. A request that it ends says only that the connection is closed.
+    let broke: unknown
+    connection.on('error', (error) => {
+      broke = error
+    })
     try {
       await connection.connect(broker.host, broker.port)
       const answer = await apiVersionsV3.api.async(connection, clientId, '1')
@@ -194,8 +199,24 @@ export class KafkaClient implements AsyncDisposable {
     } catch (error) {
       this.#links.delete(key)
       await connection.close()
-      throw translate(error, address)
+      throw (
+        (await this.#tlsFault(error, broker)) ?? (broke === undefined ? undefined : await this.#tlsFault(broke, broker)) ?? translate(error, address)
+      )
     }
+  }
+
+  async #tlsFault(error: unknown, { host, port }: Omit<Broker, 'nodeId'>): Promise<DatapipeError | undefined> {
+    // Without TLS a login that broke off looks like a refused one when the port wanted TLS: the port is asked.
+    if (this.#config.tls !== undefined && isRefusal(error)) return undefined
+    return tlsFault(error, {
+      who: `broker ${host}:${port}`,
+      path: `kafka/${host}:${port}`,
+      host,
+      port,
+      servername: this.#config.tls?.servername,
+      tls: this.#config.tls !== undefined,
+      settings: { on: 'kafka.tls', ca: 'kafka.tls.ca', client: 'kafka.tls.cert and kafka.tls.key' },
+    })
   }
 
   async #anyBroker<T>(ask: (broker: Broker) => Promise<T>): Promise<T> {
@@ -218,7 +239,7 @@ export class KafkaClient implements AsyncDisposable {
 
 /**
  * Connects to the cluster. A server that is down is reported at once; retries begin only after the first answer.
- * Throws `unreachable`, `unauthorized`, `not-supported` with the address.
+ * Throws `unreachable`, `tls-failed`, `unauthorized`, `not-supported` with the address.
  */
 export async function connectKafka(config: KafkaConfig, context: Context): Promise<KafkaClient> {
   const client = new KafkaClient(config, context)
@@ -231,8 +252,9 @@ export async function connectKafka(config: KafkaConfig, context: Context): Promi
   }
 }
 
-function tlsOptions(tls: NonNullable<KafkaConfig['tls']>): NonNullable<ConnectionOptions['tls']> {
-  const { ca, cert, key, servername } = tls
+/** The name is sent along (SNI), which an address cannot be: balancers route by it. */
+function tlsOptions(tls: NonNullable<KafkaConfig['tls']>, host: string): NonNullable<ConnectionOptions['tls']> {
+  const { ca, cert, key, servername = isIP(host) === 0 ? host : undefined } = tls
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),

@@ -13,6 +13,7 @@ import { identifyProcess } from './process-identity.ts'
 import { resolveJars } from './resolve-jars.ts'
 import type { Run } from './run.ts'
 import { createRunDirectory, newRunId } from './run-directory.ts'
+import { prepareSecurity } from './security.ts'
 import { type RunState, readState } from './state.ts'
 import { sweep } from './sweep.ts'
 
@@ -27,6 +28,8 @@ export interface EmbeddedStackOptions {
   /** The run's directory, new or empty; one under `$TMPDIR/datapipe-<user>/` when left out. */
   directory?: string
   brokers?: 1
+  /** TLS and passwords on PostgreSQL, Kafka and the registry, with certificates of the run's own. */
+  secure?: boolean
   /** The stack outlives this process (`datapipe stack up`): no sweep ends it, only `down`. */
   detached?: boolean
 }
@@ -61,6 +64,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     createdAt: context.now().toISOString(),
     owner,
     components,
+    ...(options.secure === true && { secure: true }),
     programs: {
       ...(java && { java: java.program }),
       ...(programs.postgres && { postgresBin: programs.postgres.bin }),
@@ -74,6 +78,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
   const run: Run = { directory, state: base, context }
   const stack = new EmbeddedStack(run, !options.detached)
   try {
+    await prepareSecurity(run)
     await writeConnectorSecrets(run)
     if (components.includes('postgres')) await prepareArchiveProgram(run)
     await startAll(stack, components, context)

@@ -6,7 +6,7 @@ import { kafkaAnswers } from './kafka-answers.ts'
 async function against(serve: (socket: Socket) => void): Promise<boolean> {
   const server = createServer((socket) => serve(socket.on('error', () => {}))).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const answer = await kafkaAnswers('127.0.0.1', (server.address() as AddressInfo).port, 300)
+  const answer = await kafkaAnswers('127.0.0.1', (server.address() as AddressInfo).port, { timeoutMs: 300 })
   server.close()
   return answer
 }

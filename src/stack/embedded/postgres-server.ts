@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
-import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, chown, copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DatapipeError } from '../../base/errors.ts'
+import type { CertificateFiles } from '../certificates/write-certificates.ts'
 import { archiveProgram } from './archive-program.ts'
 import type { Account } from './postgres-account.ts'
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
 import { programOf, type Run, readSecret } from './run.ts'
+import { tlsFiles } from './security.ts'
 import { startServer } from './server-process.ts'
 
 export const postgresUser = 'datapipe'
@@ -46,7 +48,9 @@ export async function initPostgres(run: Run): Promise<void> {
     await rm(passwordFile, { force: true })
   }
   await appendFile(join(data, 'postgresql.conf'), `${settings}archive_command = '${archiveCommand(run).replaceAll("'", "''")}'\n`)
-  await writeFile(join(data, 'pg_hba.conf'), hostRules)
+  await writeFile(join(data, 'pg_hba.conf'), hostRules(run.state.secure === true))
+  const tls = tlsFiles(run)
+  if (tls !== undefined) await installCertificate(data, tls, user)
 }
 
 async function assertReachable(directory: string, user: Account | undefined): Promise<void> {
@@ -70,12 +74,29 @@ archive_mode = on
 log_line_prefix = '%m [%p] %q%u@%d '
 `
 
-const hostRules = `# TYPE DATABASE USER ADDRESS METHOD
+/** `hostssl` alone: a connection without TLS meets no line and is refused. */
+function hostRules(secure: boolean): string {
+  const type = secure ? 'hostssl' : 'host'
+  return `# TYPE DATABASE USER ADDRESS METHOD
 local all all scram-sha-256
 local replication all scram-sha-256
-host all all 127.0.0.1/32 scram-sha-256
-host replication all 127.0.0.1/32 scram-sha-256
+${type} all all 127.0.0.1/32 scram-sha-256
+${type} replication all 127.0.0.1/32 scram-sha-256
 `
+}
+
+/** Into the data directory, under the server's default names: there a base backup takes them along, and a restore brings them back. */
+async function installCertificate(data: string, tls: CertificateFiles, user: Account | undefined): Promise<void> {
+  for (const [from, name] of [
+    [tls.certificate, 'server.crt'],
+    [tls.key, 'server.key'],
+  ] as const) {
+    await copyFile(from, join(data, name))
+    await chmod(join(data, name), 0o600)
+    if (user !== undefined) await chown(join(data, name), user.uid, user.gid)
+  }
+  await appendFile(join(data, 'postgresql.conf'), 'ssl = on\n')
+}
 
 /** Starts the server on the data directory that is there; throws `stack-failed` when there is none. */
 export async function startPostgres(run: Run): Promise<void> {

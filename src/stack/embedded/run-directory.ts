@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatapipeError } from '../../base/errors.ts'
+import { secretNames } from './run.ts'
 import { type RunState, writeState } from './state.ts'
 
 /**
@@ -36,7 +37,7 @@ export async function createRunDirectory(state: RunState, wanted?: string): Prom
   const building = await mkdtemp(join(parent, '.new-'))
   try {
     await mkdir(join(building, 'secrets'), { mode: 0o700 })
-    for (const name of ['postgres', 'registry']) {
+    for (const name of secretNames) {
       await writeFile(join(building, 'secrets', name), `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 })
     }
     await mkdir(join(building, 'bin'))

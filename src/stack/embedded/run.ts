@@ -11,12 +11,15 @@ export interface Run {
   readonly context: Context
 }
 
+export const secretNames = ['postgres', 'registry', 'kafka', 'kafka-broker'] as const
+export type SecretName = (typeof secretNames)[number]
+
 /** A generated secret of the run; `secrets/` is readable by its owner alone. */
-export function readSecret(run: Run, name: 'postgres' | 'registry'): string {
+export function readSecret(run: Run, name: SecretName): string {
   return readFileSync(secretFile(run, name), 'utf8').trim()
 }
 
-export function secretFile(run: Run, name: 'postgres' | 'registry'): string {
+export function secretFile(run: Run, name: SecretName): string {
   return join(run.directory, 'secrets', name)
 }
 

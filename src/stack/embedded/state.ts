@@ -18,6 +18,8 @@ export const runStateSchema = z.strictObject({
   /** The process that the stack belongs to: when it dies, the stack is swept. Null: it stays until `datapipe stack down`. */
   owner: processSchema.nullable(),
   components: z.array(z.enum(['postgres', 'kafka', 'registry', 'connect'])),
+  /** TLS and passwords everywhere: SASL_SSL on Kafka, HTTPS on the registry, `hostssl` alone on PostgreSQL. */
+  secure: z.boolean().optional(),
   programs: z.strictObject({
     java: z.string().optional(),
     postgresBin: z.string().optional(),
