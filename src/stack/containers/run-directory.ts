@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runsDirectory } from '../embedded/run-directory.ts'
+import type { RunState } from './run.ts'
+
+export const directoryPrefix = 'containers-'
+
+/** uid and gid of PostgreSQL in the official image, in ours, and of the backup-tools image. */
+export const postgresUid = 999
+
+/**
+ * Makes the run's directory: state, secrets, and what is mounted into containers. The secrets of connectors and of the engine are copies
+ * that their users can read: what keeps others of this machine out is the mode of `secrets` above them.
+ */
+export async function createRunDirectory(state: RunState): Promise<string> {
+  const directory = join(runsDirectory(), `${directoryPrefix}${state.id}`)
+  await mkdir(directory)
+  // The servers of root's stack run under other users, to whom their directories belong. Another user's directories are open to all, and this one is closed.
+  await chmod(directory, process.getuid?.() === 0 ? 0o755 : 0o700)
+  await mkdir(join(directory, 'secrets'), { mode: 0o700 })
+  const secrets = { postgres: randomBytes(18).toString('base64url'), registry: randomBytes(18).toString('base64url') }
+  const shared = join(directory, 'secrets', 'shared')
+  await mkdir(shared)
+  await chmod(shared, 0o755)
+  for (const [name, secret] of Object.entries(secrets)) {
+    await writeFile(join(directory, 'secrets', name), `${secret}\n`, { mode: 0o600 })
+    await writeReadable(join(shared, name), `${secret}\n`)
+  }
+  await writeReadable(join(shared, 'connect.properties'), `postgres.password=${secrets.postgres}\nregistry.password=${secrets.registry}\n`)
+  await mkdir(join(directory, 'logs'))
+  await writeFile(join(directory, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
+  return directory
+}
+
+/** The directory that Connect and the engine see their secrets in. */
+export function sharedSecrets(directory: string): string {
+  return join(directory, 'secrets', 'shared')
+}
+
+export async function writeReadable(file: string, text: string): Promise<void> {
+  await writeFile(file, text)
+  // By name: a strict umask must not keep the containers' users out.
+  await chmod(file, 0o644)
+}
+
+/** Makes a directory that a container's user may write to. */
+export async function makeShared(directory: string, uid: number): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  if (process.getuid?.() === 0) {
+    await chown(directory, uid, uid)
+    await chmod(directory, 0o700)
+  } else await chmod(directory, 0o777)
+}
