@@ -480,17 +480,32 @@ describe('wiped, and back', () => {
     await expectSuccess(on('wipe', '--only', 'kafka', '--yes', await identityOf('kafka')))
   })
 
-  test('a dry run prints the plan and touches nothing; the restore then does it, and nothing was lost', async () => {
+  test('when topics fail, nobody is let into the recovered PostgreSQL', async () => {
     await pipeline.stack.destroy('postgres')
+    const { root, artifacts } = await copied('orders-damaged')
+    await changeByte(join(root, oneOf(artifacts, 'kafka', /orders/).path))
+    const file = await pipeline.configFile('orders-damaged', ({ repository }) => {
+      repository.url = pathToFileURL(root).href
+    })
+    const run = await at(file, 'restore', id, '--in-place')
+    expectRefusal(run, 37, 'artifact-damaged', /orders/)
+    expect(run.events.filter(({ type }) => type === 'phase')).toContainEqual(expect.objectContaining({ name: 'postgres: recover', status: 'done' }))
+    expect(await everything()).toMatchObject({ rows: 'no server', orders: [] })
+    await expectSuccess(on('wipe', '--only', 'registry', '--yes', await identityOf('registry')))
+  })
+
+  test('a dry run prints the plan and touches nothing; the restore then goes on with the recovered server, and nothing was lost', async () => {
     const before = await everything()
     const dry = await expectSuccess(on('restore', id, '--in-place', '--dry-run'))
-    expect(resultOf<{ plan: { component: string }[] }>(dry).plan.map(({ component }) => component)).toEqual(
-      expect.arrayContaining(['registry', 'kafka', 'postgres', 'connect']),
-    )
+    const { plan } = resultOf<{ plan: { component: string; text: string }[] }>(dry)
+    expect(plan.map(({ component }) => component)).toEqual(expect.arrayContaining(['registry', 'kafka', 'postgres', 'connect']))
+    expect(plan.map(({ text }) => text)).toContainEqual(expect.stringMatching(/^go on with the server .* recovered/))
     expect(await everything()).toEqual(before)
-    expect(existsSync(pipeline.stack.config('file:///unused').postgres?.dataDirectory ?? '')).toBe(false)
 
-    await expectSuccess(on('restore', id, '--in-place'))
+    const restored = await expectSuccess(on('restore', id, '--in-place'))
+    const phases = restored.events.flatMap((event) => (event.type === 'phase' ? [event.name] : []))
+    expect(phases).toContain('postgres: start the recovered server')
+    expect(phases).not.toContain('postgres: unpack base backup')
     await pipeline.untilConnector('RUNNING RUNNING')
     expect(await everything()).toMatchObject({ rows: [{ rows: 20 }], orders: ['10', '10'], groups: ['billing'], connectors: ['shop'] })
     // A restored server does not archive into its source's archive until somebody says so.

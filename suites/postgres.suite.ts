@@ -276,3 +276,26 @@ test('an interrupted restore stops its server and leaves the target empty', asyn
     expect((await readdir(server.directory)).filter((name) => name.startsWith('data'))).toEqual([])
   }
 })
+
+test('a recovered server that was not let out is taken up by the next restore, unless somebody has started it', async () => {
+  await using bench = await startBench('directory')
+  const { server, config, client, context } = bench
+  await client.query('CREATE TABLE t AS SELECT 1 AS a')
+  const backed = await bench.backUp(async () => {
+    await client.query('INSERT INTO t VALUES (2)')
+    return commitEnd(client)
+  })
+  await client[Symbol.asyncDispose]()
+  await server.stop('immediate')
+  await rm(server.dataDirectory, { recursive: true })
+  for (let times = 0; times < 2; times++) {
+    await using fenced = await restorePostgres({ ...backed, config, context })
+    const { confirmedFlushLsn } = await fenced.createLogicalSlot('shop', 'pgoutput', 'postgres')
+    expect(confirmedFlushLsn).toBeGreaterThan(0n)
+    expect(fenced.lastTransaction()?.xid).toBeGreaterThan(0n)
+    expect(await fenced.query('SELECT a FROM t')).toEqual([{ a: 1 }, { a: 2 }])
+  }
+  await server.start()
+  await server.stop()
+  await expect(restorePostgres({ ...backed, config, context })).rejects.toMatchObject({ code: 'target-not-empty' })
+})

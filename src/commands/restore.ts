@@ -9,6 +9,7 @@ import type { PlanStep, RestoreOutcome } from '../components/component.ts'
 import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
 import { appendRecords } from '../components/kafka/append-records.ts'
 import { type OffsetMap, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
+import type { FencedServer } from '../components/postgres/fenced-server.ts'
 import { restorePostgres } from '../components/postgres/restore.ts'
 import { type RegistryRoute, restoreRegistry } from '../components/registry/index.ts'
 import type { RecoveryPoint } from '../repository/manifest.ts'
@@ -59,8 +60,8 @@ export interface RestoreResult {
 
 /**
  * Restores a backup into empty servers, at its recovery point. First the plan, which refuses what is unsafe; then registry, internal topics
- * (their owners down), and side by side: topics with their groups, and PostgreSQL behind its fence; then slots, the fence lifted, workers
- * started, connectors STOPPED, offsets written and read back, connectors resumed.
+ * (their owners down), topics with their groups, and beside them PostgreSQL behind its fence, and its slots; then the fence is lifted,
+ * connectors STOPPED, offsets written and read back, connectors resumed.
  */
 export async function restore(options: RestoreOptions, outer: Context): Promise<RestoreResult> {
   const started = performance.now()
@@ -115,16 +116,28 @@ interface Run {
   context: Context
 }
 
+/**
+ * PostgreSQL recovers beside everything else, but nobody is let in before the rest is there: when another part fails, the database is not
+ * left serving without its pipeline, and the next try goes on with the recovered server.
+ */
 async function act(run: Run): Promise<{ list: RestoreOutcome[]; slots: MadeSlot[] }> {
+  await using open = new AsyncDisposableStack()
+  const [others, postgres] = await sideBySide([bringOthers(run), recoverPostgres(run, open)])
+  const released = postgres === undefined ? undefined : await releasePostgres(run, postgres)
+  const slots = postgres?.slots ?? []
+  const connect = await bringConnectors(run, slots)
+  return { list: [...others, released, connect].filter((outcome) => outcome !== undefined), slots }
+}
+
+/** Registry, internal topics, then topics with their groups; the workers start as soon as their own topics are there. */
+async function bringOthers(run: Run): Promise<RestoreOutcome[]> {
   const { plan } = run
   const raw = plan.registry?.registryDown ?? false
   const early = raw ? [await loadTopics(run, plan.topics.registry, 'restore the registry topic')] : []
   const registry = await bringRegistry(run, raw)
   const internal = await bringInternalTopics(run)
-  const [topics, postgres] = await sideBySide([bringTopics(run), bringPostgres(run), startWorkers(run)])
-  const connect = await bringConnectors(run, postgres.slots)
-  const outcomes = [...early.map(({ outcome }) => outcome), registry, internal, ...topics, postgres.outcome, connect]
-  return { list: outcomes.filter((outcome) => outcome !== undefined), slots: postgres.slots }
+  const [topics] = await sideBySide([bringTopics(run), startWorkers(run)])
+  return [...early.map(({ outcome }) => outcome), registry, internal, ...topics].filter((outcome) => outcome !== undefined)
 }
 
 async function bringRegistry({ parts, config, backup, plan, options, context }: Run, raw: boolean): Promise<RestoreOutcome | undefined> {
@@ -178,22 +191,32 @@ async function loadTopics(run: Run, topics: string[], phase: string): Promise<{ 
   return { outcome, offsetMap }
 }
 
-/** PITR behind the fence, slots, then the fence is lifted. Disposal stops a server whose fence was not lifted. */
-async function bringPostgres({ parts, config, backup, options, context }: Run): Promise<{ outcome: RestoreOutcome | undefined; slots: MadeSlot[] }> {
-  if (parts.postgres === undefined || config.postgres === undefined) return { outcome: undefined, slots: [] }
+interface RecoveredPostgres {
+  fenced: FencedServer
+  slots: MadeSlot[]
+}
+
+/** PITR behind the fence, then slots. `open` stops a server whose fence is not lifted. */
+async function recoverPostgres({ parts, config, backup, context }: Run, open: AsyncDisposableStack): Promise<RecoveredPostgres | undefined> {
+  if (parts.postgres === undefined || config.postgres === undefined) return undefined
   const { recoveryPoint } = backup.manifest
-  await using fenced = await restorePostgres({
+  const fenced = await restorePostgres({
     part: parts.postgres,
     reader: backup.component('postgres'),
     recoveryPoint,
     config: config.postgres,
     context,
   })
+  open.use(fenced)
   // Also when connectors are not restored: without its slot no connector can go on, and a slot made later has lost what came before it.
   const owner = partsOf(backup).connect
   const connectors = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
   const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, recoveryPoint.postgres?.lsn ?? ''))
-  const unmade = parts.postgres.server.slots.filter(({ name }) => !slots.some(({ slot }) => slot === name))
+  return { fenced, slots }
+}
+
+async function releasePostgres({ parts, options, context }: Run, { fenced, slots }: RecoveredPostgres): Promise<RestoreOutcome> {
+  const unmade = (parts.postgres?.server.slots ?? []).filter(({ name }) => !slots.some(({ slot }) => slot === name))
   const findings = await inPhase(context, 'lift the fence', () =>
     fenced.release({
       ...(options.start?.postgres === undefined ? {} : { start: options.start.postgres }),
@@ -201,13 +224,10 @@ async function bringPostgres({ parts, config, backup, options, context }: Run): 
     }),
   )
   return {
-    outcome: {
-      component: 'postgres',
-      counts: { segments: fenced.restored.segments, slots: slots.length },
-      bytes: fenced.restored.bytes,
-      findings: [...findings, ...unmade.map(slotNotMade), ...(parts.connect === undefined ? slots.map(offsetNotWritten) : [])],
-    },
-    slots,
+    component: 'postgres',
+    counts: { segments: fenced.restored.segments, slots: slots.length },
+    bytes: fenced.restored.bytes,
+    findings: [...findings, ...unmade.map(slotNotMade), ...(parts.connect === undefined ? slots.map(offsetNotWritten) : [])],
   }
 }
 

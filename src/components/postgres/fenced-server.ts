@@ -4,10 +4,14 @@ import { type Lsn, parseLsn } from '../../base/lsn.ts'
 import { connectPostgres, type PgClient, withDatabase } from '../../clients/postgres.ts'
 import type { FencedProcess } from './fence.ts'
 import type { Commit } from './last-commit.ts'
+import { keepRecovered } from './recovered.ts'
 import { type ReleaseOptions, releaseServer } from './release.ts'
 import type { RestoreOptions } from './restore.ts'
 
-/** A restored, promoted server behind its fence. Disposing it without `release` stops it: nobody has been let in, nothing is lost. */
+/**
+ * A restored, promoted server behind its fence. Disposing it without `release` stops it: nobody has been let in, nothing is lost, and the
+ * next restore of the same backup goes on with it.
+ */
 export interface FencedServer extends AsyncDisposable {
   /** URL of the superuser over the private socket; valid until `release` or disposal. */
   readonly url: string
@@ -34,6 +38,7 @@ export interface FencedParts {
   dataDirectory: string
   commit: Commit | undefined
   restored: FencedServer['restored']
+  lsn: Lsn
   /** Removes what only the recovery needed. */
   cleanUp(): Promise<void>
 }
@@ -69,11 +74,12 @@ export function fencedServer(parts: FencedParts): FencedServer {
       await process.stop()
       await parts.cleanUp()
       if (options.scratch) return
+      await keepRecovered({ dataDirectory: parts.dataDirectory, part: options.part, lsn: parts.lsn }, commit)
       options.context.emit({
         type: 'log',
         level: 'warning',
         component: 'postgres',
-        message: `the restored server on ${parts.dataDirectory} was stopped behind its fence: nobody has been let in, and its replication slots may be missing; empty the directory and restore again`,
+        message: `the recovered server on ${parts.dataDirectory} was stopped behind its fence, nobody has been let in: the next restore of this backup goes on with it; do not start it, as its replication slots may be missing`,
       })
     },
   }

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import type { PostgresConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
-import { type Lsn, parseLsn } from '../../base/lsn.ts'
+import { formatLsn, type Lsn, parseLsn } from '../../base/lsn.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
 import type { PlanStep } from '../component.ts'
 import type { PostgresPart } from './part.ts'
+import { findRecovered } from './recovered.ts'
 import { findPostgresTools } from './tools.ts'
 import { segmentsFrom } from './wal-segment.ts'
 
@@ -24,11 +25,20 @@ export interface RestoreTarget {
 export async function planRestorePostgres(target: RestoreTarget): Promise<PlanStep[]> {
   const { part, config } = target
   const lsn = targetLsn(target)
-  const dataDirectory = await checkTarget(config)
+  const dataDirectory = targetDirectory(config)
+  const step = (text: string): PlanStep => ({ component: 'postgres', text, destructive: false })
+  const last = [
+    ...part.server.slots.map((slot) => step(`create logical slot ${slot.name} (${slot.plugin}) in database ${slot.database}, still fenced`)),
+    step(`start the server in earnest (${config.startCommand ?? 'pg_ctl start'}), archive_command off`),
+  ]
   const tools = await findPostgresTools(config, part.server.majorVersion)
+  if ((await findRecovered({ dataDirectory, part, lsn })) !== undefined) {
+    await refuseRunning(dataDirectory)
+    return [step(`go on with the server in ${dataDirectory}, which an earlier try has recovered to ${formatLsn(lsn)}`), ...last]
+  }
+  await checkEmpty(dataDirectory)
   const segments = neededSegments(part, lsn)
   for (const { tablespace } of part.base.archives) if (tablespace !== null) await checkEmpty(tablespace.location)
-  const step = (text: string): PlanStep => ({ component: 'postgres', text, destructive: false })
   return [
     step(`check and unpack ${segments.length} WAL segments (${segments.at(0)} to ${segments.at(-1)})`),
     step(`unpack the base backup (${part.base.bytes} bytes) into ${dataDirectory}, pg_control last`),
@@ -38,8 +48,7 @@ export async function planRestorePostgres(target: RestoreTarget): Promise<PlanSt
     step(
       `recover to ${target.recoveryPoint.postgres?.lsn} exclusively, on timeline ${part.base.timeline}, with PostgreSQL ${tools.version}, fenced: no network, archiving off`,
     ),
-    ...part.server.slots.map((slot) => step(`create logical slot ${slot.name} (${slot.plugin}) in database ${slot.database}, still fenced`)),
-    step(`start the server in earnest (${config.startCommand ?? 'pg_ctl start'}), archive_command off`),
+    ...last,
   ]
 }
 
@@ -75,26 +84,28 @@ export function neededSegments(part: PostgresPart, lsn: Lsn): string[] {
   return names
 }
 
-/** The configured data directory, which must be missing or empty. */
-async function checkTarget(config: PostgresConfig): Promise<string> {
-  const directory = config.dataDirectory
-  if (directory === undefined) {
-    throw new DatapipeError('config-invalid', 'a restore needs postgres.dataDirectory', { path: 'postgres.dataDirectory' })
-  }
-  await checkEmpty(directory)
-  return directory
+export function targetDirectory({ dataDirectory }: PostgresConfig): string {
+  if (dataDirectory !== undefined) return dataDirectory
+  throw new DatapipeError('config-invalid', 'a restore needs postgres.dataDirectory', { path: 'postgres.dataDirectory' })
 }
 
 async function checkEmpty(directory: string): Promise<void> {
+  await refuseRunning(directory)
   const names = (await readdir(directory).catch(missingIsEmpty)).filter((name) => name !== 'lost+found')
   if (names.length === 0) return
-  const pid = names.includes('postmaster.pid') ? Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]) : 0
-  const running = pid > 0 && isAlive(pid)
-  throw new DatapipeError(
-    'target-not-empty',
-    running ? `a PostgreSQL server (pid ${pid}) runs on ${directory}` : `${directory} is not empty: it holds ${names.slice(0, 5).join(', ')}`,
-    { path: directory, hint: running ? 'stop the server, then move its data directory away' : 'move it away, or empty it' },
-  )
+  throw new DatapipeError('target-not-empty', `${directory} is not empty: it holds ${names.slice(0, 5).join(', ')}`, {
+    path: directory,
+    hint: 'move it away, or empty it',
+  })
+}
+
+async function refuseRunning(directory: string): Promise<void> {
+  const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
+  if (!(pid > 0 && isAlive(pid))) return
+  throw new DatapipeError('target-not-empty', `a PostgreSQL server (pid ${pid}) runs on ${directory}`, {
+    path: directory,
+    hint: 'stop the server, then move its data directory away',
+  })
 }
 
 function isAlive(pid: number): boolean {

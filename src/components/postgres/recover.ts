@@ -34,6 +34,17 @@ export async function awaitPromotion(server: FencedProcess, { start, lsn, contex
   }
 }
 
+/** Waits until a server that was recovered before takes connections again. Throws `tool-failed` with the log's last lines. */
+export async function awaitRecovered(server: FencedProcess, context: Context): Promise<void> {
+  await waitUntil(
+    async () => {
+      if (!server.running()) throw new DatapipeError('tool-failed', `the recovered server does not start: ${lastWords(await server.log())}`)
+      return (await recoveryState(server.url))?.recovering === false
+    },
+    { what: 'the recovered server to answer', timeoutMs: 3_600_000, signal: context.signal, lastWords: async () => lastWords(await server.log()) },
+  )
+}
+
 /** Undefined while the server does not take connections yet. */
 async function recoveryState(url: string): Promise<{ recovering: boolean; replayed: Lsn | undefined } | undefined> {
   try {

@@ -7,6 +7,7 @@ import { runStarter } from '../../clients/exec.ts'
 import { connectPostgres, postgresAddress, withDatabase } from '../../clients/postgres.ts'
 import { lastWords } from './fence.ts'
 import type { FencedParts } from './fenced-server.ts'
+import { forgetRecovered } from './recovered.ts'
 import { serverOwner } from './server-owner.ts'
 import { findPostgresTools } from './tools.ts'
 
@@ -24,6 +25,7 @@ export interface ReleaseOptions {
 export async function releaseServer(parts: FencedParts, options: ReleaseOptions, begun: () => void): Promise<Finding[]> {
   const findings = options.resumeArchiving === true ? [] : await silenceArchiving(parts)
   await parts.process.stop()
+  await forgetRecovered(parts.dataDirectory)
   begun()
   await parts.cleanUp()
   await start(parts, options)

@@ -3,17 +3,17 @@ import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PostgresConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
-import { DatapipeError } from '../../base/errors.ts'
 import { parseLsn } from '../../base/lsn.ts'
 import { connectPostgres, quoteLiteral, withDatabase } from '../../clients/postgres.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
-import { type FencedProcess, startFenced } from './fence.ts'
+import { type FencedProcess, type FenceOptions, startFenced } from './fence.ts'
 import { type FencedServer, fencedServer, preparedError } from './fenced-server.ts'
 import { type Commit, lastCommit } from './last-commit.ts'
 import type { PostgresPart } from './part.ts'
-import { neededSegments, planRestorePostgres, targetLsn } from './plan-restore.ts'
-import { awaitPromotion } from './recover.ts'
+import { neededSegments, planRestorePostgres, targetDirectory, targetLsn } from './plan-restore.ts'
+import { awaitPromotion, awaitRecovered } from './recover.ts'
+import { findRecovered } from './recovered.ts'
 import { emptyDirectory, unpackBase, unpackWal } from './restore-files.ts'
 import { restoreHistories } from './restore-histories.ts'
 import { serverOwner } from './server-owner.ts'
@@ -34,7 +34,7 @@ export interface RestoreOptions {
 /**
  * Restores PostgreSQL to exactly the recovery point, into `config.dataDirectory`, and returns the promoted server behind its fence.
  * In order: every refusal (planRestorePostgres), all WAL checked and unpacked, then the base backup, pg_control last, then recovery.
- * When anything fails the target is as empty as it was. Throws `target-not-empty`, `wal-gap`, `artifact-damaged`, `tool-missing`,
+ * When anything fails the target is as empty as it was. A server that an earlier try has recovered is taken as it is. Throws `target-not-empty`, `wal-gap`, `artifact-damaged`, `tool-missing`,
  * `tool-failed` with the server's last log lines, `restore-mismatch`, `prepared-transactions`.
  */
 export async function restorePostgres(options: RestoreOptions): Promise<FencedServer> {
@@ -42,8 +42,7 @@ export async function restorePostgres(options: RestoreOptions): Promise<FencedSe
   const scratch = options.scratch === true
   if (!scratch) await planRestorePostgres(options)
   const lsn = targetLsn(options)
-  const dataDirectory = config.dataDirectory
-  if (dataDirectory === undefined) throw new DatapipeError('config-invalid', 'a restore needs postgres.dataDirectory')
+  const dataDirectory = targetDirectory(config)
   const tools = await findPostgresTools(config, part.server.majorVersion)
   const owner = await serverOwner(dataDirectory)
   const existed = existsSync(dataDirectory)
@@ -52,6 +51,13 @@ export async function restorePostgres(options: RestoreOptions): Promise<FencedSe
     scratch ? join(`${dataDirectory}.tablespaces`, String(oid)) : location
   const files = { part, reader, owner, context }
   const cleanUp = () => rm(walDirectory, { recursive: true, force: true })
+  const fence = { part, tools, dataDirectory, walDirectory, lsn, owner, scratch, context }
+  const restored = { bytes: part.base.bytes, segments: neededSegments(part, lsn).length }
+  const recovered = scratch ? undefined : await findRecovered({ dataDirectory, part, lsn })
+  if (recovered !== undefined) {
+    const process = await inPhase(context, 'postgres: start the recovered server', () => startRecovered(fence))
+    return fencedServer({ process, options, dataDirectory, lsn, commit: recovered.commit, restored, cleanUp })
+  }
   let process: FencedProcess | undefined
   let touched = false
   try {
@@ -67,7 +73,7 @@ export async function restorePostgres(options: RestoreOptions): Promise<FencedSe
     touched = true
     await inPhase(context, 'postgres: unpack base backup', () => unpackBase(dataDirectory, { ...files, tablespacePath }))
     process = await inPhase(context, 'postgres: recover', async () => {
-      const server = await startFenced({ part, tools, dataDirectory, walDirectory, lsn, owner, scratch, context })
+      const server = await startFenced(fence)
       try {
         await awaitPromotion(server, { start: parseLsn(part.base.startLsn), lsn, context })
         await settlePrepared(server.url, options.rollbackPrepared === true)
@@ -77,10 +83,26 @@ export async function restorePostgres(options: RestoreOptions): Promise<FencedSe
       }
       return server
     })
-    return fencedServer({ process, options, dataDirectory, commit, restored: { bytes: part.base.bytes, segments: segments.length }, cleanUp })
+    return fencedServer({ process, options, dataDirectory, lsn, commit, restored, cleanUp })
   } catch (error) {
     await cleanUp()
     if (touched) await takeBack(dataDirectory, existed, part, tablespacePath)
+    throw error
+  }
+}
+
+/** Behind its fence again; slots of the earlier try are made anew. */
+async function startRecovered(fence: FenceOptions): Promise<FencedProcess> {
+  const server = await startFenced(fence)
+  try {
+    await awaitRecovered(server, fence.context)
+    await using client = await connectPostgres(server.url)
+    await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots')
+    return server
+  } catch (error) {
+    await server
+      .stop()
+      .catch((cause: unknown) => fence.context.emit({ type: 'log', level: 'warning', component: 'postgres', message: String(cause) }))
     throw error
   }
 }
