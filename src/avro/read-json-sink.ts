@@ -55,6 +55,15 @@ export function putByte(sink: Sink, value: number): void {
 
 const shortText = 48
 
+function soundText(text: string): string {
+  return text.isWellFormed() ? text : text.replaceAll(/\p{Surrogate}/gu, '?')
+}
+
+/** UTF-8 bytes as Java's encoder makes them. */
+export function utf8OfText(text: string): Buffer {
+  return Buffer.from(soundText(text), 'utf8')
+}
+
 /** Length and UTF-8 bytes. A lone surrogate becomes `?`, as Java's encoder does it. */
 export function putString(sink: Sink, text: string): void {
   const { length } = text
@@ -73,7 +82,7 @@ export function putString(sink: Sink, text: string): void {
       return
     }
   }
-  const sound = text.isWellFormed() ? text : text.replaceAll(/\p{Surrogate}/gu, '?')
+  const sound = soundText(text)
   const size = Buffer.byteLength(sound, 'utf8')
   putInt(sink, size)
   reserve(sink, size)

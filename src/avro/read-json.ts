@@ -1,7 +1,20 @@
-import { javaMapOrder } from './java-map-order.ts'
+import { hashOrder, stringHash, utf8Hash } from './hash-order.ts'
 import { JsonReadFailure, typeFailure } from './read-json-failure.ts'
 import { doubleOf, floatOf, intOf, longOf } from './read-json-numbers.ts'
-import { bytesOfText, insertCount, newSink, putByte, putBytes, putDouble, putFloat, putInt, putLong, putString, type Sink } from './read-json-sink.ts'
+import {
+  bytesOfText,
+  insertCount,
+  newSink,
+  putByte,
+  putBytes,
+  putDouble,
+  putFloat,
+  putInt,
+  putLong,
+  putString,
+  type Sink,
+  utf8OfText,
+} from './read-json-sink.ts'
 import { chooseField, closeField, closeRecord, closeUnion, expected, openRecord, type ReadState, ready, type Step } from './read-json-state.ts'
 import { advance, numberOf, openTokens, textOf, tokenOf } from './read-json-tokens.ts'
 import { type AvroSchema, branchName, type MapSchema, type RecordSchema, type UnionSchema } from './schema.ts'
@@ -201,7 +214,7 @@ function compileMap(schema: MapSchema, values: ReadValue): ReadValue {
     advance(state.json)
     const { sink } = state
     const start = sink.at
-    const entries = new Map<string, { from: number; to: number }>()
+    const entries = new Map<string, Piece>()
     let count = 0
     while (tokenOf(state.json) !== 'END_OBJECT') {
       if (tokenOf(state.json) !== 'FIELD_NAME') throw expected('map-key', state)
@@ -215,19 +228,31 @@ function compileMap(schema: MapSchema, values: ReadValue): ReadValue {
       count++
     }
     advance(state.json)
-    if (count > 1) reorder(sink, start, javaMapOrder([...entries.keys()], schema.javaString === true), [...entries.values()])
+    if (count > 1) reorder(sink, start, entries, schema.javaString === true)
     if (count > 0) insertCount(sink, start, entries.size)
     putByte(sink, 0)
   }
 }
 
-/** Puts pieces of what was written from `start` on into another order, and leaves out what is in none of them. */
-function reorder(sink: Sink, start: number, order: number[], pieces: { from: number; to: number }[]): void {
+interface Piece {
+  from: number
+  to: number
+}
+
+/** Puts the entries of a map, written from `start` on, into the order of the HashMap that Avro reads them into, made for one entry. */
+function reorder(sink: Sink, start: number, entries: Map<string, Piece>, javaString: boolean): void {
+  const pieces = [...entries.values()]
+  const hashes = [...entries.keys()].map((key) => (javaString ? stringHash(key) : hashOfKey(key)))
   const copy = newSink(sink.at - start)
-  for (const index of order) {
+  for (const index of hashOrder(hashes, 1)) {
     const piece = pieces[index]
     if (piece !== undefined) putBytes(copy, sink.bytes.subarray(piece.from, piece.to))
   }
   sink.at = start
   putBytes(sink, copy.bytes.subarray(0, copy.at))
+}
+
+function hashOfKey(key: string): number {
+  const bytes = utf8OfText(key)
+  return utf8Hash(bytes, 0, bytes.length)
 }

@@ -181,7 +181,7 @@ function header(attributes: Attributes, enclosing: string | undefined) {
   if (typeof name !== 'string' || name === '') throw new AvroSchemaError(`No name in schema: ${JSON.stringify(attributes).slice(0, 200)}`)
   const given = typeof attributes.namespace === 'string' ? attributes.namespace : enclosing
   const full = fullName(name, given)
-  if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(full)) throw new AvroSchemaError(`Illegal character in: ${full}`)
+  if (!/^[\p{L}_][\p{L}\p{Nd}_]*(\.[\p{L}_][\p{L}\p{Nd}_]*)*$/u.test(full)) throw new AvroSchemaError(`Illegal character in: ${full}`)
   const namespace = full.includes('.') ? full.slice(0, full.lastIndexOf('.')) : undefined
   const aliases = (attributes.aliases === undefined ? [] : strings(attributes.aliases, 'aliases')).map((alias) => fullName(alias, namespace))
   return { names: { name: full, namespace, aliases }, logical: logicalType(attributes) }
