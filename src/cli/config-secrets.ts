@@ -7,7 +7,7 @@ export function configSecrets(config: DatapipeConfig): string[] {
     { username: registry?.username, password: registry?.password },
     { username: connect?.username, password: connect?.password },
     { username: kafka?.sasl?.username, password: kafka?.sasl?.password },
-    { username: undefined, password: kafka?.tls?.key },
+    ...[kafka, registry, connect].map((section) => ({ username: undefined, password: section?.tls?.key })),
     ...[postgres?.url, registry?.url, connect?.url].map(userInfo),
   ]
   return pairs.flatMap(({ username, password }) => {

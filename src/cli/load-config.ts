@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { configSchema, type DatapipeConfig } from '../base/config.ts'
@@ -72,14 +72,28 @@ function describeIssue(issue: z.core.$ZodIssue): { key: string; fault: string; s
   return [{ key: issue.path.join('.') || 'the file', fault }]
 }
 
+/** The certificates that a PostgreSQL URL names, from the file's directory as every other path. */
+function withAbsoluteFiles(url: string, directory: string): string {
+  if (!URL.canParse(url)) return url
+  const parsed = new URL(url)
+  const relative = ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => {
+    const path = parsed.searchParams.get(name)
+    return path === null || path === '' || path === 'system' || isAbsolute(path) ? [] : [{ name, path }]
+  })
+  if (relative.length === 0) return url
+  for (const { name, path } of relative) parsed.searchParams.set(name, resolve(directory, path))
+  return parsed.toString()
+}
+
 function fromDirectory(config: DatapipeConfig, directory: string): DatapipeConfig {
   const { postgres } = config
   if (postgres === undefined) return config
-  const { dataDirectory, binDirectory, archive } = postgres
+  const { dataDirectory, binDirectory, archive, url } = postgres
   return {
     ...config,
     postgres: {
       ...postgres,
+      url: withAbsoluteFiles(url, directory),
       ...(dataDirectory === undefined ? {} : { dataDirectory: resolve(directory, dataDirectory) }),
       ...(binDirectory === undefined ? {} : { binDirectory: resolve(directory, binDirectory) }),
       archive: archive.mode === 'directory' ? { ...archive, path: resolve(directory, archive.path) } : archive,

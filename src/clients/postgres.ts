@@ -140,7 +140,7 @@ async function connectFault(error: unknown, { host, port }: PostgresAddress, tls
   if (!tls) {
     // pg_hba.conf has lines for TLS alone (hostssl), or none for this role at all: the server's words are the same.
     if (!/^no pg_hba\.conf entry .*, no encryption$/.test(message) || (await probeTls({ host, port, postgres: true })) === undefined) return undefined
-    return new DatapipeError('tls-failed', `${who} speaks TLS, and was spoken to without it: ${message}`, {
+    return new DatapipeError('tls-failed', `${who} speaks TLS, and was spoken to without it`, {
       path: where,
       hint: `set ${on}; if that is refused too, the role lacks a line in pg_hba.conf`,
       cause: error,

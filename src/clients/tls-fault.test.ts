@@ -97,10 +97,11 @@ describe.each(Object.entries(clients))('%s', (_name, { postgres, attempt }) => {
   test('a certificate for another name is refused with both names', async () => {
     const error = await failure({ certificate: elsewhere }, true)
     expect(error).toMatchObject({ code: 'tls-failed' })
-    expect(error.message).toMatch(/another name: .*127\.0\.0\.1.*(db\.example|not in the cert)/)
+    expect(error.message).toMatch(/shows a certificate for another name than 127\.0\.0\.1$/)
+    expect((error.cause as Error).message).toMatch(/db\.example|not in the cert/)
     expect(await failure({ certificate: good }, true, 'localhost')).toMatchObject({
       code: 'tls-failed',
-      message: expect.stringMatching(/another name: .*localhost/),
+      message: expect.stringMatching(/another name than localhost$/),
     })
   })
 

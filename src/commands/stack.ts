@@ -13,6 +13,8 @@ export interface StackUpOptions {
   components?: ComponentName[]
   install?: boolean
   directory?: string
+  /** TLS and passwords on PostgreSQL, Kafka and the registry. */
+  secure?: boolean
   /** Goes into the printed configuration; `datapipe-backups` below the working directory when left out. */
   repositoryUrl?: string
 }

@@ -2,6 +2,7 @@ import { type Context, inPhase } from '../base/context.ts'
 import type { DatapipeConfig } from '../base/config.ts'
 import { DatapipeError } from '../base/errors.ts'
 import type { Stack } from '../stack/stack.ts'
+import type { HttpServer } from './observers/http-json.ts'
 import { type Pipeline, sendCanary } from './workloads/canary.ts'
 import { connectorConfig, registerConnector } from './workloads/connector.ts'
 import { fillKafka } from './workloads/fill-kafka.ts'
@@ -11,7 +12,7 @@ import { loadSql } from './workloads/load-sql.ts'
 
 /** The four servers as the drill's own clients reach them. */
 export interface DrillPipeline extends Pipeline {
-  connect: { url: string }
+  connect: HttpServer
 }
 
 export interface PrepareOptions {
@@ -29,8 +30,8 @@ export function pipelineOf({ postgres, kafka, registry, connect }: DatapipeConfi
   return {
     postgresUrl: postgres.url,
     kafka: { bootstrapServers: kafka.bootstrapServers, sasl: kafka.sasl, tls: kafka.tls },
-    registry: { url: registry.url, username: registry.username, password: registry.password },
-    connect: { url: connect.url },
+    registry: { url: registry.url, username: registry.username, password: registry.password, tls: registry.tls },
+    connect: { url: connect.url, username: connect.username, password: connect.password, tls: connect.tls },
   }
 }
 

@@ -59,7 +59,7 @@ export function translate(error: unknown, address: string): Error {
   if (isRefusal(known)) {
     return new DatapipeError('unauthorized', `broker ${address} refused the credentials: ${lastWords(known)}`, {
       path: `kafka/${address}`,
-      cause: error,
+      cause: innermost(known),
     })
   }
   if (findErrorBy(known, 'code', NetworkError.code) !== null) {
@@ -87,14 +87,19 @@ export function isRefusal(error: unknown): boolean {
 }
 
 function lastWords(error: Error): string {
+  const last = innermost(error)
+  const server = (last as { serverErrorMessage?: unknown }).serverErrorMessage
+  return typeof server === 'string' && server ? server : last.message
+}
+
+function innermost(error: Error): Error {
   let current: Error = error
   for (let depth = 0; depth < 6; depth++) {
     const next = current instanceof AggregateError ? current.errors[0] : current.cause
     if (!(next instanceof Error)) break
     current = next
   }
-  const server = (current as { serverErrorMessage?: unknown }).serverErrorMessage
-  return typeof server === 'string' && server ? server : current.message
+  return current
 }
 
 /** Kafka's error code behind an error of this client; undefined when it is something else. */

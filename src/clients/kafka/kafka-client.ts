@@ -42,6 +42,7 @@ export class KafkaClient implements AsyncDisposable {
   readonly #links = new Map<string, Promise<Link>>()
   #brokers: Broker[] = []
   #clusterId = ''
+  #greeted = false
   readonly #leaders = new Map<string, number>()
 
   constructor(config: KafkaConfig, context: Context) {
@@ -57,6 +58,11 @@ export class KafkaClient implements AsyncDisposable {
 
   get clusterId(): string {
     return this.#clusterId
+  }
+
+  /** A broker has answered what it speaks, which it does for everybody; anything else it may keep for those who log in. */
+  get greeted(): boolean {
+    return this.#greeted
   }
 
   get brokers(): readonly Broker[] {
@@ -192,6 +198,7 @@ export class KafkaClient implements AsyncDisposable {
     try {
       await connection.connect(broker.host, broker.port)
       const answer = await apiVersionsV3.api.async(connection, clientId, '1')
+      this.#greeted = true
       return {
         connection,
         offered: new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }])),
@@ -248,6 +255,17 @@ export async function connectKafka(config: KafkaConfig, context: Context): Promi
     return client
   } catch (error) {
     await client[Symbol.asyncDispose]()
+    if (client.greeted && config.sasl === undefined && error instanceof KafkaFailure && error.kafkaCode === undefined) {
+      throw new DatapipeError(
+        'unauthorized',
+        'kafka answered its greeting and closed the connection at the first request, as a listener does that wants a login',
+        {
+          path: `kafka/${config.bootstrapServers.join(',')}`,
+          hint: 'set kafka.sasl, or name a listener without SASL',
+          cause: error,
+        },
+      )
+    }
     throw asDatapipeError(error)
   }
 }

@@ -18,10 +18,10 @@ export async function checkPostgres(config: PostgresConfig, context: Context): P
   try {
     probe = await probePostgres(config, context)
   } catch (error) {
-    const reached = error instanceof DatapipeError && error.code !== 'unreachable'
+    const known = error instanceof DatapipeError && error.code !== 'unreachable' ? error : undefined
     return [
-      failed(`${host}:${port} answers`, describeError(error), 'start the server, or correct postgres.url'),
-      { component: 'postgres', name: 'everything else', verdict: 'not run', detail: reached ? 'no session' : 'no server' },
+      failed(`${host}:${port} answers`, describeError(error), known?.hint ?? 'start the server, or correct postgres.url'),
+      { component: 'postgres', name: 'everything else', verdict: 'not run', detail: known ? 'no session' : 'no server' },
       await checkTools(config, undefined),
     ]
   }

@@ -1,3 +1,4 @@
+import { Agent } from 'node:https'
 import { createRequire } from 'node:module'
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import type { HttpServer } from './http-json.ts'
@@ -30,9 +31,16 @@ function readLongsAsBigint(schema: unknown): unknown {
 
 /** Decodes Confluent-framed bytes with an independent client; longs are bigint. */
 export async function openDecoder(server: HttpServer, signal?: AbortSignal): Promise<SchemaRegistry> {
-  const { url, username, password } = await compatibleRegistry(server, signal)
+  const { url, username, password, tls } = await compatibleRegistry(server, signal)
   return new SchemaRegistry(
-    { host: url, ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }), retry: { retries: 3 } },
+    {
+      host: url,
+      ...(url.startsWith('https:')
+        ? { agent: new Agent(Object.fromEntries(Object.entries(tls ?? {}).filter(([, value]) => value !== undefined))) }
+        : {}),
+      ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+      retry: { retries: 3 },
+    },
     { [SchemaType.AVRO]: { typeHook: readLongsAsBigint } } as never,
   )
 }

@@ -1,3 +1,5 @@
+import { request as requestPlain } from 'node:http'
+import { request as requestSecure } from 'node:https'
 import { DatapipeError } from '../../base/errors.ts'
 import { parseJson } from '../../base/lossless-json.ts'
 
@@ -5,6 +7,8 @@ export interface HttpServer {
   url: string
   username?: string | undefined
   password?: string | undefined
+  /** PEM texts, with an https:// URL. */
+  tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined; servername?: string | undefined } | undefined
 }
 
 export interface HttpAnswer {
@@ -34,14 +38,8 @@ export async function httpJson(server: HttpServer, path: string, request: HttpRe
   let status: number
   let text: string
   try {
-    const response = await fetch(url, {
-      method: request.method ?? 'GET',
-      headers,
-      ...(request.body === undefined ? {} : { body: request.body }),
-      signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
-    })
-    status = response.status
-    text = await response.text()
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    ;({ status, text } = await exchange(url, { method: request.method ?? 'GET', headers, body: request.body, tls: server.tls, signal }))
   } catch (cause) {
     if (request.signal?.aborted) throw new DatapipeError('interrupted', 'interrupted', { path: url, cause })
     throw new DatapipeError('unreachable', `no answer from ${url}`, { path: url, cause })
@@ -55,6 +53,36 @@ export async function httpJson(server: HttpServer, path: string, request: HttpRe
       },
     )
   return { status, text, body: parseBody(text) }
+}
+
+interface Exchange {
+  method: string
+  headers: Record<string, string>
+  body: string | undefined
+  tls: HttpServer['tls']
+  signal: AbortSignal
+}
+
+/** A connection of its own for each request: Node's `fetch` takes no certificates. */
+function exchange(url: string, { method, headers, body, tls, signal }: Exchange): Promise<{ status: number; text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
+  const certificates = Object.fromEntries(Object.entries(tls ?? {}).filter(([, value]) => value !== undefined))
+  const options = {
+    method,
+    headers: body === undefined ? headers : { ...headers, 'content-length': String(Buffer.byteLength(body)) },
+    signal,
+    agent: false,
+  }
+  const request = url.startsWith('https:') ? requestSecure(url, { ...options, ...certificates }) : requestPlain(url, options)
+  request.on('response', (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.on('error', reject)
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }))
+  })
+  request.on('error', reject)
+  request.end(body)
+  return promise
 }
 
 function parseBody(text: string): unknown {

@@ -95,6 +95,14 @@ async function withClient<T>(url: string, work: (client: Client) => Promise<T>):
   }
 }
 
+/** `sslmode`, `sslrootcert` and the like, as libpq's variables: PGSSLMODE, PGSSLROOTCERT. */
+function tlsEnvironment(url: URL): Record<string, string> {
+  const names = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey']
+  return Object.fromEntries(
+    names.flatMap((name) => (url.searchParams.has(name) ? [[`PG${name.toUpperCase()}`, url.searchParams.get(name) ?? '']] : [])),
+  )
+}
+
 /** The password goes by environment, never by argument. */
 async function runPsql(options: LoadSqlOptions, file: string): Promise<void> {
   const url = new URL(options.url)
@@ -112,6 +120,7 @@ async function runPsql(options: LoadSqlOptions, file: string): Promise<void> {
       PGDATABASE: decodeURIComponent(url.pathname.slice(1)),
       PGCLIENTENCODING: 'UTF8',
       PGCONNECT_TIMEOUT: '10',
+      ...tlsEnvironment(url),
     },
   })
   let words = ''
