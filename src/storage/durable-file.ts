@@ -36,8 +36,8 @@ export async function writeDurably(file: string, source: AsyncIterable<Uint8Arra
 /** Opens a new file, making its directory; a directory that an expiring run removes in between is made again. */
 async function createIn(directory: string, file: string): Promise<FileHandle> {
   for (let attempt = 1; ; attempt++) {
-    await makeDirectory(directory)
     try {
+      await makeDirectory(directory)
       return await open(file, 'wx', 0o640)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT' || attempt === 5) throw error
@@ -45,12 +45,29 @@ async function createIn(directory: string, file: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * Step by step, since Node's recursive mkdir never ends where the file system says ENOENT below a directory that is there (procfs and
+ * some network file systems do), and holds a thread that no signal reaches.
+ */
 async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode: 0o750 })
-  if (first === undefined) return
-  for (let made = directory; ; made = dirname(made)) {
-    await syncDirectory(dirname(made))
-    if (made === first) return
+  if (await isDirectory(directory)) return
+  const parent = dirname(directory)
+  if (parent !== directory) await makeDirectory(parent)
+  try {
+    await mkdir(directory, { mode: 0o750 })
+  } catch (error) {
+    // Another writer was faster.
+    if (errorCode(error) !== 'EEXIST' || !(await isDirectory(directory))) throw error
+  }
+  await syncDirectory(parent)
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
   }
 }
 

@@ -128,3 +128,10 @@ test.each([
 test.each(['s3://bucket/prefix', 'file://host/path', '/var/backups', 'nonsense:'])('refuses %s and says what is supported', (url) => {
   expect(() => openStorage(url)).toThrow(expect.objectContaining({ code: 'config-invalid', hint: 'supported: file:///absolute/path' }))
 })
+
+test('regression: a directory that the file system will not make ends in an error, not in a hang', async () => {
+  const error = await localStorage('/proc/datapipe-nothing/deeper')
+    .put('a/b', [Buffer.from('x')])
+    .catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'storage-failed', path: 'a/b', cause: { code: 'ENOENT' } })
+})
