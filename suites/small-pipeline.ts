@@ -1,12 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Kafka, logLevel } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import pg from 'pg'
 import { parse, stringify } from 'yaml'
 import { silentContext } from '../src/base/context.ts'
-import { parseJson, stringifyJson } from '../src/base/lossless-json.ts'
+import { stringifyJson } from '../src/base/lossless-json.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
+import { type HttpServer, httpJson } from '../src/drill/observers/http-json.ts'
+import { kafkaClient } from '../src/drill/observers/kafka-connection.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
 
 /** A datapipe.yaml as data. */
@@ -31,10 +33,13 @@ export interface SmallPipeline extends AsyncDisposable {
 }
 
 const connector = 'shop'
+/** Every status is an answer here. */
+const refusals = Array.from({ length: 300 }, (_, index) => 300 + index)
 const slot = 'shop_slot'
 
-export async function startSmallPipeline(directory: string): Promise<SmallPipeline> {
-  const stack = await startEmbeddedStack({ context: silentContext() })
+/** `secure`: on servers that want TLS and passwords everywhere. */
+export async function startSmallPipeline(directory: string, { secure = false } = {}): Promise<SmallPipeline> {
+  const stack = await startEmbeddedStack({ context: silentContext(), secure })
   try {
     const pipeline = smallPipeline(stack, directory)
     await fill(pipeline)
@@ -49,21 +54,19 @@ function smallPipeline(stack: EmbeddedStack, directory: string): SmallPipeline {
   const config = stack.config('file:///unused')
   const { postgres, kafka, registry, connect } = config
   if (!postgres || !kafka || !registry || !connect) throw new Error('the stack lacks a server')
-  const ask = async (url: string, method: string, body: unknown, headers: Record<string, string> = {}) => {
-    const response = await fetch(url, {
+  const ask = async (server: HttpServer, method: string, path: string, body: unknown) => {
+    const { status, body: answer } = await httpJson(server, path, {
       method,
-      headers: { ...headers, 'content-type': 'application/json' },
+      accept: refusals,
       ...(body === undefined ? {} : { body: stringifyJson(body) }),
     })
-    const text = await response.text()
-    return { status: response.status, body: text === '' ? undefined : parseJson(text) }
+    return { status, body: answer }
   }
-  const credentials = Buffer.from(`${registry.username}:${registry.password}`).toString('base64')
   const pipeline: SmallPipeline = {
     stack,
     connector,
     slot,
-    kafka: new Kafka({ brokers: kafka.bootstrapServers, logLevel: logLevel.NOTHING }),
+    kafka: kafkaClient(kafka),
     async sql(text) {
       const client = new pg.Client({ connectionString: postgres.url })
       await client.connect()
@@ -73,8 +76,8 @@ function smallPipeline(stack: EmbeddedStack, directory: string): SmallPipeline {
         await client.end()
       }
     },
-    connect: (method, path, body) => ask(connect.url + path, method, body),
-    registry: (method, path, body) => ask(`${registry.url}/apis/ccompat/v7${path}`, method, body, { authorization: `Basic ${credentials}` }),
+    connect: (method, path, body) => ask(connect, method, path, body),
+    registry: (method, path, body) => ask(registry, method, `/apis/ccompat/v7${path}`, body),
     async connectorState() {
       const { status, body } = await pipeline.connect('GET', `/connectors/${connector}/status`)
       if (status !== 200) return `HTTP ${status}`

@@ -120,3 +120,18 @@ test.each([
 ])('%s was probably %s', (typed, expected) => {
   expect(nearest(typed, ['topics', 'bootstrapServers', 'password', 'url'])).toBe(expected)
 })
+
+test('certificates of a PostgreSQL URL start at the directory of the file too', async () => {
+  await inDirectory(
+    {
+      'datapipe.yaml': `${repository}postgres: { url: "postgres://u:p@h/d?sslmode=verify-full&sslrootcert=secrets/ca.pem&sslkey=/abs/k&application_name=a" }`,
+    },
+    async (directory) => {
+      const { config } = await loadConfig(`${directory}/datapipe.yaml`, {})
+      const parameters = new URL(config.postgres?.url ?? '').searchParams
+      expect(parameters.get('sslrootcert')).toBe(`${directory}/secrets/ca.pem`)
+      expect(parameters.get('sslkey')).toBe('/abs/k')
+      expect(parameters.get('application_name')).toBe('a')
+    },
+  )
+})

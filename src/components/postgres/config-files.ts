@@ -6,6 +6,7 @@ import { connectPostgres } from '../../clients/postgres.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import type { BasePart } from './part.ts'
 import type { PostgresProbe } from './probe.ts'
+import { certificatesOutside } from './server-certificates.ts'
 
 interface CopyOptions {
   config: PostgresConfig
@@ -16,18 +17,31 @@ interface CopyOptions {
 
 /**
  * pg_basebackup copies the data directory alone; Debian keeps the configuration in /etc. Such files are stored beside the base backup,
- * as the server itself reads them (they may be on another machine). Needs pg_read_server_files or a superuser; without it, a warning.
+ * as the server itself reads them (they may be on another machine). So are certificates of its TLS, but never their keys: a note names them. Needs pg_read_server_files or a superuser; without it, a warning.
  */
 export async function copyConfigFiles({ config, probe, writer, context }: CopyOptions): Promise<Pick<BasePart, 'configFiles' | 'findings'>> {
   const configFiles: BasePart['configFiles'] = []
   const findings: BasePart['findings'] = []
-  const outside = Object.values(probe.files).filter((path) => path !== '' && !path.startsWith(`${probe.dataDirectory}/`))
+  const certificates = certificatesOutside(probe.settings, probe.dataDirectory)
+  for (const { setting, path, secret } of certificates) {
+    if (!secret) continue
+    findings.push({
+      severity: 'warning',
+      code: 'key-not-stored',
+      component: 'postgres',
+      item: path,
+      message: `${setting} lies outside the data directory and is a secret: it is not in the backup, and a restored server does not start without it`,
+      next: 'keep a copy where your secrets are',
+    })
+  }
+  const configuration = Object.values(probe.files).filter((path) => path !== '' && !path.startsWith(`${probe.dataDirectory}/`))
+  const outside = [...configuration, ...certificates.filter(({ secret }) => !secret).map(({ path }) => path)]
   if (outside.length === 0) return { configFiles, findings }
   await using client = await connectPostgres(config.url, { signal: context.signal })
   for (const path of outside) {
     try {
       const [row] = await client.query<{ hex: string }>("SELECT encode(pg_read_binary_file($1), 'hex') AS hex", [path])
-      configFiles.push({ path, artifact: await writer.write(`config/${basename(path)}`, Buffer.from(row?.hex ?? '', 'hex')) })
+      configFiles.push({ path, artifact: await writer.write(`config/${freeName(basename(path), configFiles)}`, Buffer.from(row?.hex ?? '', 'hex')) })
       findings.push({
         severity: 'note',
         code: 'config-outside',
@@ -48,4 +62,9 @@ export async function copyConfigFiles({ config, probe, writer, context }: CopyOp
     }
   }
   return { configFiles, findings }
+}
+
+/** Two directories may hold files of one name. */
+function freeName(name: string, taken: BasePart['configFiles']): string {
+  return taken.some((file) => basename(file.path) === name) ? `${taken.length}-${name}` : name
 }

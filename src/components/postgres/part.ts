@@ -34,7 +34,7 @@ export const basePartSchema = z.strictObject({
   control: artifactSchema,
   /** pg_basebackup's backup_manifest. */
   backupManifest: artifactSchema,
-  /** Copies of configuration files that lie outside the data directory (Debian); kept for people, not restored. */
+  /** Copies of configuration files and TLS certificates that lie outside the data directory (Debian); kept for people, not restored. Never keys. */
   configFiles: z.array(z.strictObject({ path: z.string(), artifact: artifactSchema })),
   findings: z.array(findingSchema),
 })

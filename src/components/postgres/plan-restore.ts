@@ -9,6 +9,7 @@ import type { PlanStep } from '../component.ts'
 import type { PostgresPart } from './part.ts'
 import { findRecovered } from './recovered.ts'
 import { findPostgresTools } from './tools.ts'
+import { missingCertificates } from './server-certificates.ts'
 import { segmentsFrom } from './wal-segment.ts'
 
 export interface RestoreTarget {
@@ -29,6 +30,9 @@ export async function planRestorePostgres(target: RestoreTarget): Promise<PlanSt
   const step = (text: string): PlanStep => ({ component: 'postgres', text, destructive: false })
   const last = [
     ...part.server.slots.map((slot) => step(`create logical slot ${slot.name} (${slot.plugin}) in database ${slot.database}, still fenced`)),
+    ...missingCertificates(part.server.settings, part.server.dataDirectory).map(({ setting, path }) =>
+      step(`(put ${path} back before that: it is ${setting}, lies outside the data directory, and is not on this machine)`),
+    ),
     step(`start the server in earnest (${config.startCommand ?? 'pg_ctl start'}), archive_command off`),
   ]
   const tools = await findPostgresTools(config, part.server.majorVersion)

@@ -3,6 +3,7 @@ import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import { connectPostgres, type PgClient, postgresAddress } from '../../clients/postgres.ts'
 import type { ServerPart } from './part.ts'
+import { certificateSettings } from './server-certificates.ts'
 
 /** A server as it stands: what the manifest keeps of it, and what a backup or a check must know. */
 export interface PostgresProbe extends ServerPart {
@@ -50,6 +51,7 @@ const keptSettings = [
   'block_size',
   'server_encoding',
   'track_commit_timestamp',
+  ...certificateSettings,
 ]
 
 /**

@@ -1,8 +1,7 @@
-import { Agent } from 'node:https'
 import { createRequire } from 'node:module'
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import type { HttpServer } from './http-json.ts'
-import { compatibleRegistry } from './registry-server.ts'
+import { compatibleRegistry, registryClientOptions } from './registry-server.ts'
 
 type Avsc = typeof import('avsc')
 
@@ -31,18 +30,9 @@ function readLongsAsBigint(schema: unknown): unknown {
 
 /** Decodes Confluent-framed bytes with an independent client; longs are bigint. */
 export async function openDecoder(server: HttpServer, signal?: AbortSignal): Promise<SchemaRegistry> {
-  const { url, username, password, tls } = await compatibleRegistry(server, signal)
-  return new SchemaRegistry(
-    {
-      host: url,
-      ...(url.startsWith('https:')
-        ? { agent: new Agent(Object.fromEntries(Object.entries(tls ?? {}).filter(([, value]) => value !== undefined))) }
-        : {}),
-      ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
-      retry: { retries: 3 },
-    },
-    { [SchemaType.AVRO]: { typeHook: readLongsAsBigint } } as never,
-  )
+  return new SchemaRegistry({ ...registryClientOptions(await compatibleRegistry(server, signal)), retry: { retries: 3 } }, {
+    [SchemaType.AVRO]: { typeHook: readLongsAsBigint },
+  } as never)
 }
 
 /** The schema id in front of a payload, or undefined when it is not framed. */

@@ -1,3 +1,4 @@
+import { Agent } from 'node:https'
 import { DatapipeError } from '../../base/errors.ts'
 import { type HttpServer, httpJson } from './http-json.ts'
 
@@ -13,4 +14,14 @@ export async function compatibleRegistry(server: HttpServer, signal?: AbortSigna
     if (answer.status === 200 && Array.isArray(answer.body)) return candidate
   }
   throw new DatapipeError('not-supported', `no Confluent-compatible API at ${root}`, { path: root })
+}
+
+/** How the independent registry client is told about a server: basic auth, and an agent that knows the certificates. */
+export function registryClientOptions({ url, username, password, tls }: HttpServer) {
+  const certificates = Object.fromEntries(Object.entries(tls ?? {}).filter(([, value]) => value !== undefined))
+  return {
+    host: url,
+    ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+    ...(url.startsWith('https:') ? { agent: new Agent(certificates) } : {}),
+  }
 }

@@ -2,7 +2,7 @@ import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import type { Admin, ITopicConfig, Kafka } from 'kafkajs'
 import type { HttpServer } from '../observers/http-json.ts'
 import { KafkaConnection, type KafkaServer, kafkaClient } from '../observers/kafka-connection.ts'
-import { compatibleRegistry } from '../observers/registry-server.ts'
+import { compatibleRegistry, registryClientOptions } from '../observers/registry-server.ts'
 import { parcelSchemas } from './fill-registry.ts'
 import { sendFaithfully } from './send-faithfully.ts'
 
@@ -60,8 +60,7 @@ export async function fillKafka(server: KafkaServer, registry: HttpServer, optio
 
 /** Avro with headers: two schema versions with references, keys without schema, null keys, tombstones, empty values; zstd and plain batches. */
 async function sendParcels(server: KafkaServer, registry: HttpServer, options: { rows: number; signal: AbortSignal }): Promise<void> {
-  const { url, username, password } = await compatibleRegistry(registry, options.signal)
-  const encoder = new SchemaRegistry({ host: url, ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }) })
+  const encoder = new SchemaRegistry(registryClientOptions(await compatibleRegistry(registry, options.signal)))
   const ids = await parcelSchemas(registry, options.signal)
   const to = { street: 'Rue de la Paix 1', zip: null }
   const started = BigInt(Date.now()) - 3_600_000n

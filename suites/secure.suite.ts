@@ -1,0 +1,268 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { chmod, copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Finding } from '../src/base/finding.ts'
+import { tlsStandIn } from '../src/clients/tls-stand-in.ts'
+import type { CheckItem } from '../src/components/component.ts'
+import { certificateFiles } from '../src/stack/certificates/write-certificates.ts'
+import { type CliRun, datapipeJson, resultOf, startDatapipe, told } from './cli.ts'
+import { type ConfigFile, type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
+
+/**
+ * TLS and SASL everywhere: Kafka by SASL_SSL with SCRAM-SHA-512, the registry by HTTPS with basic auth, PostgreSQL by `hostssl` with a
+ * password. First what people get wrong, each one clear error in bounded time; then a backup, everything lost, and back.
+ */
+let directory: string
+let pipeline: SmallPipeline
+let certificates: ReturnType<typeof certificateFiles>
+let secrets: string[]
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'datapipe-secure-'))
+  // Restored servers run under another user where we are root.
+  await chmod(directory, 0o755)
+  pipeline = await startSmallPipeline(directory, { secure: true })
+  certificates = certificateFiles(join(pipeline.stack.directory, 'certificates'))
+  const names = ['postgres', 'registry', 'kafka', 'kafka-broker']
+  secrets = names.map((name) => readFileSync(join(pipeline.stack.directory, 'secrets', name), 'utf8').trim())
+})
+
+afterAll(async () => {
+  await pipeline?.[Symbol.asyncDispose]()
+  await rm(directory, { recursive: true, force: true })
+})
+
+type Server = 'postgres' | 'kafka' | 'registry' | 'connect'
+type Change = (config: ConfigFile) => void
+
+const set =
+  (server: Server, changes: Record<string, unknown>): Change =>
+  (config) => {
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === undefined) delete config[server][key]
+      else config[server][key] = value
+    }
+  }
+const url =
+  (server: 'postgres' | 'registry' | 'connect', change: (url: string) => string): Change =>
+  (config) => {
+    config[server].url = change(String(config[server].url))
+  }
+const bootstrap =
+  (change: (server: string) => string): Change =>
+  (config) => {
+    config.kafka.bootstrapServers = (config.kafka.bootstrapServers as string[]).map(change)
+  }
+const otherCa = (text: string) => text.replace('ca.pem', 'other-ca.pem')
+const byAnotherName = (text: string) => text.replace('127.0.0.1', 'localhost')
+
+interface Fault {
+  title: string
+  server: Server
+  change: Change
+  exit: number
+  code: string
+  message: RegExp
+  hint: RegExp
+}
+
+const untrusted = /shows a certificate that is not trusted \(127\.0\.0\.1, signed by Datapipe stack CA\)/
+const otherName = /shows a certificate for another name than localhost/
+const withoutTls = /speaks TLS, and was spoken to without it/
+
+const faults: Fault[] = [
+  ...[
+    {
+      server: 'postgres' as const,
+      change: url('postgres', (text) => text.replace(/\$\{file:[^}]*\}/, 'nonsense')),
+      message: /refused user datapipe/,
+    },
+    {
+      server: 'kafka' as const,
+      change: set('kafka', { sasl: { mechanism: 'SCRAM-SHA-512', username: 'datapipe', password: 'nonsense' } }),
+      message: /refused the credentials/,
+    },
+    { server: 'registry' as const, change: set('registry', { password: 'nonsense' }), message: /with 401/ },
+  ].map((fault) => ({ title: 'the wrong password', exit: 32, code: 'unauthorized', hint: /user name and password/, ...fault })),
+  {
+    title: 'no login',
+    server: 'kafka',
+    change: set('kafka', { sasl: undefined }),
+    exit: 32,
+    code: 'unauthorized',
+    message: /wants a login/,
+    hint: /kafka\.sasl/,
+  },
+  ...[
+    { server: 'postgres' as const, change: url('postgres', otherCa), hint: /sslrootcert/ },
+    {
+      server: 'kafka' as const,
+      change: (config: ConfigFile) => set('kafka', { tls: { ca: otherCa(caOf(config)) } })(config),
+      hint: /kafka\.tls\.ca/,
+    },
+    {
+      server: 'registry' as const,
+      change: (config: ConfigFile) => set('registry', { tls: { ca: otherCa(caOf(config)) } })(config),
+      hint: /registry\.tls\.ca/,
+    },
+  ].map((fault) => ({ title: 'the certificate of another authority', exit: 60, code: 'tls-failed', message: untrusted, ...fault })),
+  ...[
+    { server: 'postgres' as const, change: url('postgres', byAnotherName) },
+    { server: 'kafka' as const, change: bootstrap(byAnotherName) },
+    { server: 'registry' as const, change: url('registry', byAnotherName) },
+  ].map((fault) => ({
+    title: 'a name that the certificate is not for',
+    exit: 60,
+    code: 'tls-failed',
+    message: otherName,
+    hint: /a name that the certificate is for/,
+    ...fault,
+  })),
+  ...[
+    { server: 'postgres' as const, change: url('postgres', (text) => text.replace(/\?.*/, '')), hint: /sslmode=verify-full/ },
+    { server: 'kafka' as const, change: set('kafka', { tls: undefined }), hint: /set kafka\.tls/ },
+    { server: 'registry' as const, change: url('registry', (text) => text.replace('https:', 'http:')), hint: /https:\/\// },
+  ].map((fault) => ({ title: 'no TLS', exit: 60, code: 'tls-failed', message: withoutTls, ...fault })),
+  {
+    title: 'TLS on a plain port',
+    server: 'connect',
+    change: url('connect', (text) => text.replace('http:', 'https:')),
+    exit: 60,
+    code: 'tls-failed',
+    message: /does not speak TLS/,
+    hint: /connect\.url/,
+  },
+]
+
+function caOf(config: ConfigFile): string {
+  return (config.kafka.tls as { ca: string }).ca
+}
+
+/** A datapipe.yaml that knows one server, and knows it wrongly. */
+let files = 0
+const faulty = (server: Server, change: Change) =>
+  pipeline.configFile(`fault-${files++}`, (config) => {
+    change(config)
+    for (const name of ['postgres', 'kafka', 'registry', 'connect'] as const) if (name !== server) delete (config as Partial<ConfigFile>)[name]
+  })
+
+/** `backup` refuses, `check` lists it; neither takes long, and no secret is told. */
+async function expectFault({ exit, code, message, hint }: Fault, file: string): Promise<void> {
+  const started = performance.now()
+  const [backup, check] = await Promise.all([datapipeJson(['--config', file, 'backup']), datapipeJson(['--config', file, 'check'])])
+  expect(performance.now() - started, 'bounded').toBeLessThan(40_000)
+  expect(backup.exitCode, told(backup)).toBe(exit)
+  expect(backup.error).toMatchObject({ code, message: expect.stringMatching(message) as string, hint: expect.stringMatching(hint) as string })
+  expect(check.exitCode, told(check)).toBe(20)
+  const failed = resultOf<{ items: CheckItem[] }>(check).items.filter(({ verdict }) => verdict === 'fail')
+  expect(failed).toEqual([
+    expect.objectContaining({ detail: expect.stringMatching(message) as string, next: expect.stringMatching(hint) as string }) as CheckItem,
+  ])
+  for (const secret of [...secrets, 'nonsense']) expect(told(backup) + told(check)).not.toContain(secret)
+}
+
+describe('one clear error for', () => {
+  test.each(faults)('$title: $server', async (fault) => {
+    await expectFault(fault, await faulty(fault.server, fault.change))
+  })
+
+  const expired = {
+    title: '',
+    exit: 60,
+    code: 'tls-failed',
+    message: /certificate that has expired \(127\.0\.0\.1, valid until \d{4}-/,
+    hint: /renew the certificate/,
+  }
+
+  test.each(['kafka', 'registry'] as const)('an expired certificate: %s', async (server) => {
+    const certificate = {
+      certificate: await readFile(certificates.expired.certificate, 'utf8'),
+      key: await readFile(certificates.expired.key, 'utf8'),
+    }
+    await using standIn = await tlsStandIn({ certificate })
+    const there = (text: string) => text.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${standIn.port}`)
+    const change = server === 'kafka' ? bootstrap(there) : url('registry', there)
+    await expectFault({ ...expired, server, change }, await faulty(server, change))
+  })
+
+  test('an expired certificate: postgres, which takes new ones while it runs', async () => {
+    const data = String(pipeline.stack.config('file:///unused').postgres?.dataDirectory)
+    const install = async ({ certificate, key }: { certificate: string; key: string }) => {
+      // Over the old files: they stay the server's own.
+      await copyFile(certificate, join(data, 'server.crt'))
+      await copyFile(key, join(data, 'server.key'))
+    }
+    await install(certificates.expired)
+    await pipeline.sql('SELECT pg_reload_conf()')
+    const file = await faulty('postgres', () => {})
+    await expectFault({ ...expired, server: 'postgres', change: () => {} }, file)
+    await install(certificates)
+    process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGHUP')
+  })
+})
+
+async function expectSuccess(run: Promise<CliRun>): Promise<CliRun> {
+  const done = await run
+  expect(done.exitCode, told(done)).toBe(0)
+  return done
+}
+
+/** Every command line of the machine that holds a secret, while a command runs. */
+async function secretsSeen(running: Promise<CliRun>): Promise<string[]> {
+  const seen = new Set<string>()
+  let over = false
+  void running.finally(() => {
+    over = true
+  })
+  while (!over) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const line = commandLine(pid)
+      if (secrets.some((secret) => line.includes(secret))) seen.add(line)
+    }
+    await sleep(50)
+  }
+  return [...seen]
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    // Ended meanwhile.
+    return ''
+  }
+}
+
+test('backup, verify, everything lost, restore, diff: through TLS and passwords, which stand in no command line and no file of the backup', async () => {
+  const config = await pipeline.configFile('datapipe')
+  const on = (...args: string[]) => datapipeJson(['--config', config, ...args])
+  const checked = await expectSuccess(on('check'))
+  expect(resultOf<{ items: CheckItem[] }>(checked).items.filter(({ verdict }) => verdict !== 'pass')).toEqual([])
+
+  const receiving = await pipeline.configFile('receiving', (all) => {
+    all.postgres.archive = { mode: 'receive' }
+  })
+  const run = startDatapipe(['--json', '--config', receiving, 'backup'])
+  expect(await secretsSeen(run.ended)).toEqual([])
+  const { id } = resultOf<{ id: string }>(await expectSuccess(run.ended))
+  const manifest = await readFile(join(directory, 'repository', 'backups', id, 'manifest.json'), 'utf8')
+  for (const secret of secrets) expect(manifest).not.toContain(secret)
+  await expectSuccess(on('verify', id))
+  await expectSuccess(on('diff', id, 'live'))
+
+  const refused = await on('wipe')
+  await expectSuccess(on('wipe', '--yes', refused.error?.path ?? ''))
+  await pipeline.stack.destroy('postgres')
+  await expectSuccess(on('restore', id, '--in-place'))
+  await pipeline.untilConnector('RUNNING RUNNING')
+
+  // The certificate came back with the data directory; nothing but TLS is let in.
+  expect(await pipeline.sql('SELECT count(*)::int AS rows FROM item')).toEqual([{ rows: 20 }])
+  expect(await pipeline.sql('SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).toEqual([{ ssl: true, version: 'TLSv1.3' }])
+  const { findings } = resultOf<{ findings: Finding[] }>(await on('diff', id, 'live'))
+  const moving = /^(connect-|__debezium-heartbeat|kafkasql|__consumer|registry)/
+  expect(findings.filter(({ severity, component, item }) => severity === 'harm' && component !== 'connect' && !moving.test(item))).toEqual([])
+})
