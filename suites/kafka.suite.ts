@@ -164,6 +164,18 @@ describe('everything backed up, wiped and restored', () => {
     expect(codes.length).toBe(6)
   })
 
+  test('an aborted transaction that is recorded as committed, and the other way round, is found although the counts agree', async () => {
+    const spoilt = structuredClone(part)
+    const partition = spoilt.topics.find(({ name }) => name === 'transactions')?.partitions[0]
+    const [first, second] = partition?.aborted.filter(({ producerId }) => producerId === partition.aborted[0]?.producerId) ?? []
+    if (first === undefined || second === undefined) throw new Error('one producer has aborted twice')
+    // The committed transaction between the two aborted ones, instead of the first of them.
+    first.firstOffset = first.lastOffset + 1n
+    first.lastOffset = second.firstOffset - 1n
+    const findings = await verifyKafka(spoilt, reader, context)
+    expect(findings.map(({ code }) => code)).toEqual(['transaction-differs', 'transaction-differs'])
+  })
+
   test('one changed byte in any artifact is found, with artifact, partition and offsets', async () => {
     for (const artifact of reader.artifacts) {
       const bytes = await reader.readAll(artifact)

@@ -47,6 +47,8 @@ test('help and version come on stdout with 0, before and after the command', asy
   expect(exitCode).toBe(0)
   for (const { name } of commandTable) expect(stdout).toContain(name.split(' ')[0])
   expect((await runForTest(['verify', '--help'])).stdout).toContain('datapipe verify --all --json')
+  expect((await runForTest(['help', 'stack', 'up'])).stdout).toContain('Usage: datapipe stack up')
+  expect(await runForTest(['help', 'nonsense'])).toMatchObject({ exitCode: 64, stdout: '' })
 })
 
 test('every command of the table is wired, and nothing else is', () => {

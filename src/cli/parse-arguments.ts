@@ -37,7 +37,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   }
   capture(program)
   try {
-    program.parse([...argv], { from: 'user' })
+    program.parse(helpOf(argv), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { kind: 'text', text }
@@ -45,6 +45,14 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   }
   if (parsed === undefined) throw new DatapipeError('usage', 'no command')
   return parsed
+}
+
+/** commander's own `help` knows one word, and commands have up to two; of an unknown one it is left to say that it is unknown. */
+function helpOf(argv: readonly string[]): string[] {
+  const [help, ...words] = argv
+  if (help !== 'help') return [...argv]
+  const known = words.length === 0 || commandTable.some(({ name }) => name.split(' ')[0] === words[0])
+  return known ? [...words, '--help'] : words
 }
 
 /** commander writes "error: unknown option '--fo'\n(Did you mean --foo?)". */
@@ -122,9 +130,10 @@ function toArgument({ name, text, required, choices }: ArgumentSpec): Argument {
   return choices === undefined ? argument : argument.choices([...choices])
 }
 
-function toOption({ flags, text, choices, integer }: OptionSpec): Option {
+function toOption({ flags, text, choices, integer, required }: OptionSpec): Option {
   const option = new Option(flags.replace(/ (\S+)$/, ' <$1>'), text)
   if (choices !== undefined) option.choices([...choices])
+  if (required === true) option.makeOptionMandatory()
   if (integer === true) option.argParser(positiveInteger)
   return option
 }

@@ -18,7 +18,7 @@ export function together(failures: unknown[]): unknown {
   const interrupted = failures.find((error) => error instanceof DatapipeError && error.code === 'interrupted')
   const [first] = failures
   if (interrupted !== undefined || failures.length === 1) return interrupted ?? first
-  const message = failures.map(describeError).join('; also: ')
+  const message = [...new Set(failures.map(describeError))].join('; also: ')
   if (!(first instanceof DatapipeError)) return new Error(message)
   return new DatapipeError(first.code, message, { hint: first.hint, cause: first.cause, ...(first.path === undefined ? {} : { path: first.path }) })
 }

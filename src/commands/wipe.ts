@@ -58,7 +58,7 @@ export async function wipe(options: WipeOptions, context: Context): Promise<Wipe
       `${options.yes === undefined ? 'this would remove' : `${options.yes} is not the identity of what this would remove`}:${lines}`,
       {
         path: identity,
-        hint: `if that is meant, repeat it with --yes ${identity}`,
+        hint: `if that is meant, repeat it with --yes ${shellWord(identity)}`,
       },
     )
   }
@@ -129,4 +129,9 @@ function identityOf(targets: TargetIdentity[]): string {
     if (target !== undefined) return target.identity
   }
   throw new TypeError('no target')
+}
+
+/** As a person must type it: identities of Connect hold spaces and brackets. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

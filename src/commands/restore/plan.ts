@@ -40,10 +40,11 @@ export interface PlanOptions {
 export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { config, parts, context } = options
   refuseUnconfigured(config, parts)
-  const [workersDown] = await sideBySide([workersAreDown(options), refuseSource(options)])
   const { kafka, registry } = parts
   const owners = partsOf(options.backup)
-  if (parts.connect) await checkSecrets(parts.connect, options)
+  const secrets = parts.connect && checkSecrets(parts.connect, options)
+  const source = refuseSource(options)
+  const workers = workersAreDown(options)
   const rawTopicInBackup = registry !== undefined && kafka !== undefined && holdsRegistryTopic(kafka, registry)
   const registryPlan =
     registry && config.registry
@@ -54,7 +55,9 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
       ? planRestorePostgres({ part: parts.postgres, recoveryPoint: options.recoveryPoint, config: config.postgres, context })
       : undefined
   const topicPlan = async () => {
+    // A plan that is refused is reported below; this one goes on to find what else is in the way.
     const registryRaw = (await registryPlan?.catch(() => undefined))?.registryDown ?? false
+    const workersDown = await workers.catch(() => false)
     const topics =
       kafka === undefined
         ? { registry: [], workers: [], data: [], evidence: [] }
@@ -63,7 +66,7 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
       kafka && config.kafka && names.length > 0 ? planRestoreTopics({ part: kafka, config: config.kafka, topics: names, context }) : []
     return { topics, registry: await steps(topics.registry), workers: await steps(topics.workers), data: await steps(topics.data) }
   }
-  const [ofRegistry, ofPostgres, ofTopics] = await sideBySide([registryPlan, postgresPlan, topicPlan()])
+  const [, workersDown, , ofRegistry, ofPostgres, ofTopics] = await sideBySide([source, workers, secrets, registryPlan, postgresPlan, topicPlan()])
   const { topics } = ofTopics
   const steps: PlanStep[] = [
     ...ofTopics.registry,

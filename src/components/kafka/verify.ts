@@ -48,6 +48,8 @@ async function verifyPartition({ topic, partition, reader, context, onBytes }: V
   const findings: Finding[] = []
   const scanner = scanSchemaIds(partition.partition, noSchemaIds())
   const isAborted = abortFilter(partition.aborted)
+  /** What is recorded of each producer's latest batch; the next marker of that producer settles it. */
+  const unsettled = new Map<bigint, boolean>()
   const gaps: PartitionPart['gaps'] = { count: 0, offsets: 0n, first: [] }
   let next = partition.startOffset
   let committed = 0n
@@ -64,11 +66,14 @@ async function verifyPartition({ topic, partition, reader, context, onBytes }: V
         if (header.baseOffset > next) addGap(gaps, { from: next, to: header.baseOffset, reason: 'unknown' })
         next = header.lastOffset + 1n
         if (header.control) {
-          readMarker(bytes, header)
+          findings.push(...compareMarker(readMarker(bytes, header), unsettled.get(header.producerId), `${item}/${header.baseOffset}`))
+          unsettled.delete(header.producerId)
           continue
         }
         scanner.scan(bytes, header)
-        if (!isAborted(header)) committed += BigInt(header.recordCount)
+        const aborted = isAborted(header)
+        if (header.transactional) unsettled.set(header.producerId, aborted)
+        if (!aborted) committed += BigInt(header.recordCount)
       }
       findings.push(...compareArtifact(artifact, seen, item))
     } catch (error) {
@@ -103,6 +108,18 @@ function compareArtifact(recorded: BatchArtifact, seen: BatchArtifact, item: str
   if (differing === undefined) return []
   return [
     harm('artifact-differs', recorded.path, `${differing} of ${item} is ${seen[differing]} in the file and ${recorded[differing]} in the manifest`),
+  ]
+}
+
+/** `aborted`: whether the transaction that ends here is recorded as aborted; undefined when none of its batches is stored. */
+function compareMarker(marker: 'commit' | 'abort' | undefined, aborted: boolean | undefined, item: string): Finding[] {
+  if (marker === undefined || aborted === undefined || (marker === 'abort') === aborted) return []
+  return [
+    harm(
+      'transaction-differs',
+      item,
+      `the transaction that ends here has ${marker === 'abort' ? 'an abort' : 'a commit'} marker, and is recorded as the other`,
+    ),
   ]
 }
 

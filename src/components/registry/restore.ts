@@ -72,7 +72,8 @@ async function importNatively(of: {
 /** A registry that answers may not have read its topic yet (Karapace answers `[]` meanwhile): it serves once it has as many subjects as the part. */
 async function untilServing(of: { part: RegistryPart; config: RegistryConfig; context: Context }): Promise<void> {
   const { part, config, context } = of
-  const timeoutMs = 180_000
+  // A person may have been asked to start it.
+  const timeoutMs = 1_800_000
   let seen = 'no answer'
   let connection: RegistryConnection | undefined
   await waitUntil(
