@@ -4,7 +4,8 @@ import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
 export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as const
 export const drillRoutes = ['auto', 'native', 'raw-topic'] as const
-export const stackKinds = ['auto', 'embedded'] as const
+export const stackKinds = ['auto', 'embedded', 'containers'] as const
+export const imageProfiles = ['local', 'official'] as const
 export const archiveModes = ['directory', 'receive'] as const
 
 const registryRoute: OptionSpec = {
@@ -107,6 +108,11 @@ export const commandTable: readonly CommandSpec[] = [
       'Starts a stack, fills it, backs it up while a writer goes on, destroys everything, restores, compares with what was there, and writes the validation matrix.',
     options: [
       { flags: '--stack KIND', text: 'where the servers come from (default: auto)', choices: stackKinds },
+      { flags: '--profile PROFILE', text: 'containers: images built here, or as their makers publish them (default: local)', choices: imageProfiles },
+      { flags: '--postgres VERSION', text: 'containers: major version of PostgreSQL (default: 17)' },
+      { flags: '--kafka VERSION', text: 'containers: version of the broker (default: 4.3.1)' },
+      { flags: '--debezium VERSION', text: 'containers: version of Debezium, which brings its Connect (default: 3.6.0.Final)' },
+      { flags: '--engine-memory MIB', text: "containers: memory limit of the engine's container (default: 1024)", integer: true },
       install,
       { flags: '--rows N', text: 'rows of the largest table', integer: true },
       { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
@@ -118,7 +124,11 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
     ],
     answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },
-    examples: ['drill', 'drill --rows 100000 --sql my-schema.sql'],
+    examples: [
+      'drill',
+      'drill --rows 100000 --sql my-schema.sql',
+      'drill --stack containers --postgres 15 --kafka 3.4.1 --debezium 2.7.4.Final --add',
+    ],
   },
   {
     name: 'stack up',

@@ -3,7 +3,7 @@ import type { Context } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
-import { archiveModes, drillRoutes, registryRoutes, stackKinds } from './options.ts'
+import { archiveModes, drillRoutes, imageProfiles, registryRoutes, stackKinds } from './options.ts'
 
 /** What a command gave: data for `--json`, and the same for people. */
 export interface Outcome {
@@ -91,6 +91,9 @@ export const commands: Readonly<Record<string, Command>> = {
       ...wantsInstall(input),
       ...defined({
         stack: input.choice('stack', stackKinds),
+        profile: input.choice('profile', imageProfiles),
+        versions: serverVersions(input),
+        engineMemory: input.integer('engine-memory'),
         rows: input.integer('rows'),
         sqlFiles: input.list('sql'),
         archiveMode: input.choice('archive-mode', archiveModes),
@@ -142,6 +145,12 @@ function done<T>(result: T, text: (result: T) => string): Outcome {
 /** Left out when nothing was typed: the stack then looks at DATAPIPE_INSTALL itself. */
 function wantsInstall(input: CommandInput): { install?: true } {
   return input.flag('install') ? { install: true } : {}
+}
+
+/** Undefined when none was named. */
+function serverVersions(input: CommandInput) {
+  const named = defined({ postgres: input.text('postgres'), kafka: input.text('kafka'), debezium: input.text('debezium') })
+  return Object.keys(named).length === 0 ? undefined : named
 }
 
 function directoryOf(input: CommandInput) {

@@ -1,28 +1,26 @@
 import { mkdir, mkdtemp, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { type Context, inPhase } from '../base/context.ts'
-import { answers, DatapipeError } from '../base/errors.ts'
+import type { Context } from '../base/context.ts'
+import { answers, DatapipeError, describeError } from '../base/errors.ts'
+import type { Engine } from '../drill/engine.ts'
+import { type MemoryWatch, watchMemory } from '../drill/memory-watch.ts'
 import type { FinishedRun } from '../drill/report/assemble-matrix.ts'
 import { brokenRun } from '../drill/report/broken-run.ts'
 import type { Matrix } from '../drill/report/matrix.ts'
+import type { MatrixRun } from '../drill/report/matrix-run.ts'
 import { runVerdict } from '../drill/report/matrix-verdict.ts'
 import { readMatrix } from '../drill/report/read-matrix.ts'
 import { reportRuns } from '../drill/report/report-runs.ts'
+import { runNotRun } from '../drill/report/run-not-run.ts'
 import { runDrill } from '../drill/run-drill.ts'
-import { startEmbeddedStack } from '../stack/embedded/index.ts'
+import { planStage, type StageOptions } from '../drill/stage.ts'
 
-export interface DrillOptions {
-  stack?: 'auto' | 'embedded'
-  /** Install missing programs (root, or sudo); `DATAPIPE_INSTALL=1` says the same. */
-  install?: boolean
+export interface DrillOptions extends StageOptions {
   /** Rows of the larger tables; the default is a drill under three minutes. */
   rows?: number
   /** Dumps of the user's own, loaded, captured and compared like everything else. */
   sqlFiles?: string[]
-  archiveMode?: 'directory' | 'receive'
   registryRoute?: 'auto' | 'native' | 'raw-topic'
-  /** Leave the servers up at the end, as `stack up` does. */
-  keep?: boolean
   /** Where the matrix goes. */
   reports?: string
   /** Keep the rows of other runs that stand in the matrix there; a run of the same kind is replaced. */
@@ -57,16 +55,23 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   // What cannot be added to is said before the drill, not after it.
   if (add) await readMatrix(reports)
   const evidence = await evidenceDirectory(reports, context)
-  await using stack = await inPhase(context, 'start the stack', () =>
-    startEmbeddedStack({ context, detached: options.keep ?? false, ...(options.install === undefined ? {} : { install: options.install }) }),
-  )
-  const run = { id: stack.kind, drill: drillName, subject: 'engine', engine: 'process' } as const
+  const stage = await planStage(drillName, options, context)
+  const { run } = stage
+  await using open = await stage.start(evidence, context).catch(async (error: unknown) => {
+    if (error instanceof DatapipeError && (error.code === 'engine-missing' || error.code === 'image-missing')) {
+      const runs = [runNotRun({ ...run, stack: stage.kind }, context.now(), describeError(error))]
+      await reportRuns({ runs, directory: reports, add, at: context.now() })
+    }
+    throw error
+  })
+  const { stack, engine } = open
+  await using memory = stage.kind === 'containers' ? watchMemory(stack, engine) : undefined
   const outcome = await runDrill({
     stack,
+    engine,
     name: drillName,
     rows: options.rows ?? 300,
     sqlFiles,
-    archiveMode: options.archiveMode ?? 'directory',
     registryRoute: options.registryRoute ?? 'auto',
     directory: evidence,
     writeSeconds: options.seconds ?? 3,
@@ -78,7 +83,8 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     await reportRuns({ runs: [brokenRun(described, error)], directory: reports, add, at: context.now() })
     throw error
   })
-  const finished: FinishedRun = { run: { ...run, at: context.now().toISOString(), ...outcome.measured }, rows: outcome.rows }
+  const measured = { ...outcome.measured, ...(memory === undefined ? {} : { memory: await highest(memory, engine) }) }
+  const finished: FinishedRun = { run: { ...run, at: context.now().toISOString(), ...measured }, rows: outcome.rows }
   const { matrix, written } = await reportRuns({ runs: [finished], directory: reports, add, at: context.now() })
   const verdict = runVerdict(finished.rows)
   if (verdict === 'not run' || verdict === 'known loss') throw new DatapipeError('internal', `a drill of the engine ended as ${verdict}`)
@@ -89,6 +95,14 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     written,
     evidence,
     ...(options.keep ? { stackDirectory: stack.directory } : {}),
+  }
+}
+
+async function highest(memory: MemoryWatch, engine: Engine): Promise<NonNullable<MatrixRun['memory']>> {
+  return {
+    engineLimitBytes: engine.place === 'process' ? null : engine.place.memoryBytes,
+    enginePeakBytes: (await engine.peakMemory()) ?? null,
+    stackPeakBytes: memory.peak ?? null,
   }
 }
 

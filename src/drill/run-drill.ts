@@ -1,15 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { waitUntil } from '../base/wait-until.ts'
-import { type BackupResult, backup } from '../commands/backup.ts'
+import type { BackupResult } from '../commands/backup.ts'
 import { type Phase, recording } from '../commands/backup/recording.ts'
-import { type RestoreOptions, type RestoreResult, restore } from '../commands/restore.ts'
-import { show } from '../commands/show.ts'
-import { verify } from '../commands/verify.ts'
+import type { RestoreResult } from '../commands/restore.ts'
 import type { Stack } from '../stack/stack.ts'
+import type { Engine } from './engine.ts'
 import { saveEvidence } from './history.ts'
 import { type DrillEvidence, judge } from './judge.ts'
 import { asManyAs, observeAll, type PipelineObservation } from './observe-all.ts'
@@ -27,11 +24,12 @@ import { LedgerWriter } from './workloads/ledger-writer.ts'
 
 export interface DrillPlan {
   stack: Stack
+  /** What is under test; it keeps its repository in `directory`. */
+  engine: Engine
   /** Name in the matrix. */
   name: string
   rows: number
   sqlFiles: string[]
-  archiveMode: 'directory' | 'receive'
   registryRoute: 'auto' | 'native' | 'raw-topic'
   /** Where evidence goes: histories, observations, the backup's repository. `REPORTS/runs/DRILL/START`; the matrix names it from REPORTS. */
   directory: string
@@ -54,11 +52,11 @@ export interface DrillOutcome {
  * pipeline works again: RTO); look again; writer on, and off; whole history; evidence saved; judged.
  */
 export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
-  const { stack, directory } = plan
+  const { stack, engine, directory } = plan
   const { context, phases } = recording(plan.context)
   const { signal } = context
   await mkdir(directory, { recursive: true })
-  const config = drillConfig(plan)
+  const config = stack.config('file:///nowhere')
   const pipeline = pipelineOf(config)
   const versions = await stack.versions()
   await preparePipeline({ stack, pipeline, rows: plan.rows, sqlFiles: plan.sqlFiles, binDirectory: config.postgres?.binDirectory, context })
@@ -66,9 +64,9 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   const historyFile = join(directory, 'ledger.jsonl')
   await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile })
   await untilWritten(writer, plan.writeSeconds, context)
-  const backedUp = await inPhase(context, 'backup', () => backup({ config }, context))
-  const verified = await inPhase(context, 'verify', () => verify({ config, backup: backedUp.id }, context))
-  const shown = await show({ config, backup: backedUp.id }, context)
+  const backedUp = await inPhase(context, 'backup', () => engine.backup(context))
+  const verified = await inPhase(context, 'verify', () => engine.verify(backedUp.id, context))
+  const shown = await engine.show(backedUp.id, context)
   await untilWritten(writer, plan.writeSeconds, context)
   await writer.pause()
   const topics = await topicsOf(pipeline)
@@ -80,7 +78,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   const lostAt = context.now()
   await inPhase(context, 'destroy everything', () => destroyAll(stack))
   await inPhase(context, 'start empty servers', () => startEmpty(stack, plan.registryRoute))
-  const restored = await inPhase(context, 'restore', () => restore(restoreOptions(plan, config, backedUp.id), context))
+  const restored = await inPhase(context, 'restore', () => engine.restore({ backup: backedUp.id, registryRoute: plan.registryRoute }, context))
   const lastWords = async () => `Connect's last log lines:\n${await stack.lastLog('connect', 15)}`
   await inPhase(context, 'first new event', () => sendCanary(pipeline, { signal, lastWords }))
   const recoveredAt = context.now()
@@ -134,14 +132,6 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     rpo: rpoOf(backedUp, lostAt, history),
   }
   return { measured, rows, backup: backedUp, restore: restored }
-}
-
-function drillConfig({ stack, directory, archiveMode }: DrillPlan): DatapipeConfig {
-  const config = stack.config(pathToFileURL(join(directory, 'repository')).href)
-  if (config.postgres === undefined) return config
-  const archive =
-    archiveMode === 'receive' ? { mode: 'receive' as const, slot: 'datapipe_wal' } : { mode: 'directory' as const, path: stack.archiveDirectory }
-  return { ...config, postgres: { ...config.postgres, archive } }
 }
 
 /** Until the writer has committed something for so long; it is the writer's progress that is waited for. */
@@ -203,15 +193,6 @@ async function destroyAll(stack: Stack): Promise<void> {
 async function startEmpty(stack: Stack, route: DrillPlan['registryRoute']): Promise<void> {
   await stack.start('kafka')
   if (route !== 'raw-topic') await stack.start('registry')
-}
-
-function restoreOptions({ stack, registryRoute }: DrillPlan, config: DatapipeConfig, id: string): RestoreOptions {
-  return {
-    config,
-    backup: id,
-    registryRoute,
-    start: { postgres: () => stack.start('postgres'), registry: () => stack.start('registry'), connect: () => stack.start('connect') },
-  }
 }
 
 /** `table → partition → end` of the ledger's topics: events from there on are new. */

@@ -4,7 +4,7 @@ import { ensureBaseImage } from '../../image/base-image.ts'
 import { docker } from '../../image/docker.ts'
 import { cacheDirectory } from '../embedded/cache.ts'
 import { withLock } from '../embedded/with-lock.ts'
-import { ensureImage } from './build-image.ts'
+import { ensureImage } from './ensure-image.ts'
 import { apicurioVersions, confluentVersion, postgresReleases, type ServerVersions } from './server-versions.ts'
 import { serverJars } from './server-jars.ts'
 import type { StackImages } from './stack-images.ts'
@@ -36,7 +36,7 @@ async function build(versions: ServerVersions, release: 'bookworm' | 'trixie', c
       reference: `datapipe-stack/kafka:${confluentVersion(version)}`,
       name: 'kafka',
       base: java,
-      directories: { JARS: () => serverJars('kafka', version, context) },
+      directories: { jars: () => serverJars('kafka', version, context) },
       context,
     })
   const broker = await kafka(versions.kafka)
@@ -52,7 +52,7 @@ async function build(versions: ServerVersions, release: 'bookworm' | 'trixie', c
     reference: `datapipe-stack/apicurio-registry:${apicurioVersions.registry}`,
     name: 'registry',
     base: java,
-    directories: { JARS: () => serverJars('registry', apicurioVersions.registry, context) },
+    directories: { jars: () => serverJars('registry', apicurioVersions.registry, context) },
     context,
   })
   const connect = await ensureImage({
@@ -60,8 +60,8 @@ async function build(versions: ServerVersions, release: 'bookworm' | 'trixie', c
     name: 'connect',
     base: worker,
     directories: {
-      DEBEZIUM: () => serverJars('debezium', versions.debezium, context),
-      CONVERTER: () => serverJars('converter', apicurioVersions.converter, context),
+      debezium: () => serverJars('debezium', versions.debezium, context),
+      converter: () => serverJars('converter', apicurioVersions.converter, context),
     },
     context,
   })

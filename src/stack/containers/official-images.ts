@@ -1,7 +1,7 @@
 import { type Context, inPhase } from '../../base/context.ts'
 import { DatapipeError, describeError } from '../../base/errors.ts'
 import { docker, imageId } from '../../image/docker.ts'
-import { ensureImage } from './build-image.ts'
+import { ensureImage } from './ensure-image.ts'
 import { confluentVersion, type ServerVersions } from './server-versions.ts'
 import type { StackImages } from './stack-images.ts'
 

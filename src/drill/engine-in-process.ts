@@ -1,0 +1,27 @@
+import { backup } from '../commands/backup.ts'
+import { diff } from '../commands/diff.ts'
+import { restore } from '../commands/restore.ts'
+import { show } from '../commands/show.ts'
+import { verify } from '../commands/verify.ts'
+import { wipe } from '../commands/wipe.ts'
+import { type DrillPlace, drillConfig } from './drill-config.ts'
+import type { Engine } from './engine.ts'
+
+/** The engine as a library, in this very process. */
+export function engineInProcess(place: DrillPlace): Engine {
+  const { stack } = place
+  const config = drillConfig(place)
+  const start = { postgres: () => stack.start('postgres'), registry: () => stack.start('registry'), connect: () => stack.start('connect') }
+  return {
+    place: 'process',
+    backup: (context) => backup({ config }, context),
+    verify: (id, context) => verify({ config, backup: id }, context),
+    show: (id, context) => show({ config, backup: id }, context),
+    restore: (options, context) => restore({ config, start, ...options }, context),
+    diff: (a, b, context) => diff({ config, a, b }, context),
+    wipe: (options, context) => wipe({ config, ...options }, context),
+    memory: async () => undefined,
+    peakMemory: async () => undefined,
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
