@@ -35,6 +35,7 @@ export async function runAvroProducer(args: readonly string[], io: ProducerIo): 
     return await produce(command, io, compat)
   } catch (error) {
     if (error instanceof UsageFailure) return usage(io, error.message)
+    if (io.signal.aborted && !(error instanceof ToolFailure)) return exitCodeOf(io.signal)
     if (!(error instanceof ToolFailure)) throw error
     io.stderr.write(`${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`)
     return 1
@@ -82,20 +83,23 @@ async function produce(command: ProducerCommand, io: ProducerIo, compat: Compat)
     io.stderr.write(`${lost} ${lost === 1 ? 'record was' : 'records were'} not sent\n`)
     return 1
   }
-  if (io.signal.aborted) return io.signal.reason === 'SIGTERM' ? 143 : 130
-  return 0
+  return io.signal.aborted ? exitCodeOf(io.signal) : 0
 }
 
-function synchronousFailure({ why }: LostRecords): ToolFailure {
-  return new ToolFailure('broker', [{ type: 'java.util.concurrent.ExecutionException', message: thrownText(why) }, why])
+const exitCodeOf = (signal: AbortSignal) => (signal.reason === 'SIGTERM' ? 143 : 130)
+
+function synchronousFailure({ why, hint }: LostRecords): ToolFailure {
+  const chain = [{ type: 'java.util.concurrent.ExecutionException', message: thrownText(why) }, why]
+  return new ToolFailure('broker', chain, hint === undefined ? {} : { hint })
 }
 
 /** The entry that the Java tool writes to its log. */
-function lossText(topic: string, { count, keyLength, valueLength, why }: LostRecords): string {
+function lossText(topic: string, { count, keyLength, valueLength, why, hint }: LostRecords): string {
   const size = (length: number) => (length < 0 ? 'null' : `${length} bytes`)
   const others = count > 1 ? `(and for ${count - 1} more of the same batch)\n` : ''
   const callback = '(org.apache.kafka.clients.producer.internals.ErrorLoggingCallback)'
-  return `ERROR Error when sending message to topic ${topic} with key: ${size(keyLength)}, value: ${size(valueLength)} with error: ${callback}\n${thrownText(why)}\n${others}`
+  const more = hint === undefined ? others : `${others}hint: ${hint}\n`
+  return `ERROR Error when sending message to topic ${topic} with key: ${size(keyLength)}, value: ${size(valueLength)} with error: ${callback}\n${thrownText(why)}\n${more}`
 }
 
 /** The settings are the consumer's too; its name is in Java's message. */

@@ -113,12 +113,15 @@ export function openPartitionSender(options: PartitionSenderOptions): PartitionS
       }
       flights.shift()
       options.settled(flight.sealed, failure)
-      if (failure !== undefined) return giveUp(failure)
+      if (failure !== undefined) {
+        giveUp(failure)
+        return
+      }
     }
   }
   /** The sequence has a hole now: what is under way cannot follow. Its batches begin again under another identity. */
-  const giveUp = async (failure: unknown): Promise<void> => {
-    await identities.renew(partition)
+  const giveUp = (failure: unknown): void => {
+    identities.renew(partition)
     acknowledged = false
     for (const { sealed } of flights.splice(0)) options.settled(sealed, failure)
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WireClient } from '../clients/kafka-wire/wire-client.ts'
-import { WireFailure } from '../clients/kafka-wire/wire-failure.ts'
+import { WireFailure, wireCodes } from '../clients/kafka-wire/wire-failure.ts'
 import { appendRecord, batchBytes, batchBytesOf, type OpenBatch, openBatch, type RecordToSend } from './send-batch.ts'
 import { sendFailure, thrown } from './send-failure.ts'
 import { producerIdentities } from './send-identity.ts'
@@ -16,6 +16,8 @@ export interface LostRecords {
   keyLength: number
   valueLength: number
   why: Thrown
+  /** What is behind `why`, when Java keeps it to itself. */
+  hint?: string | undefined
 }
 
 export interface RecordSender {
@@ -112,7 +114,7 @@ export function openRecordSender(options: RecordSenderOptions): RecordSender {
   const begin = async (record: RecordToSend): Promise<void> => {
     const found = await waitForTopic(client, topic, settings)
     if (typeof found !== 'number') {
-      lose(record, found)
+      options.lost({ count: 1, ...lengths(record), ...found })
       return
     }
     partitions = found
@@ -135,21 +137,27 @@ export function openRecordSender(options: RecordSenderOptions): RecordSender {
 const lengths = ({ key, value }: RecordToSend) => ({ keyLength: key?.length ?? -1, valueLength: value?.length ?? -1 })
 
 /** The number of partitions; a topic that does not come into being within `max.block.ms` is a TimeoutException, with the last reason. */
-async function waitForTopic(client: WireClient, topic: string, settings: SendSettings): Promise<number | Thrown> {
+async function waitForTopic(client: WireClient, topic: string, settings: SendSettings): Promise<number | Pick<LostRecords, 'why' | 'hint'>> {
   const deadline = performance.now() + settings.maxBlockMs
   for (;;) {
+    let hint = `there is no topic ${topic}, and the brokers do not create it`
     try {
       const [found] = await client.topics([topic], true)
       if (found?.code === 0 && found.partitions.length > 0) return found.partitions.length
-      if (found?.code === 17) return thrown('InvalidTopicException', `Invalid topics: [${topic}]`)
-      if (found?.code === 29) return thrown('TopicAuthorizationException', `Not authorized to access topics: [${topic}]`)
+      if (found?.code === invalidTopic) return { why: thrown('InvalidTopicException', `Invalid topics: [${topic}]`) }
+      if (found?.code === wireCodes.topicAuthorizationFailed) {
+        return { why: thrown('TopicAuthorizationException', `Not authorized to access topics: [${topic}]`) }
+      }
     } catch (error) {
       if (!(error instanceof WireFailure)) throw error
-      if (!error.passing) return sendFailure(error, topic)
+      if (!error.passing) return { why: sendFailure(error, topic) }
+      hint = error.message
     }
     if (performance.now() + settings.retryBackoffMs > deadline) {
-      return thrown('TimeoutException', `Topic ${topic} not present in metadata after ${settings.maxBlockMs} ms.`)
+      return { why: thrown('TimeoutException', `Topic ${topic} not present in metadata after ${settings.maxBlockMs} ms.`), hint }
     }
     await sleep(settings.retryBackoffMs, undefined, { signal: client.signal })
   }
 }
+
+const invalidTopic = 17
