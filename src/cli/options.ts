@@ -17,6 +17,7 @@ const only: OptionSpec = { flags: '--only COMPONENT...', text: 'these components
 const yes: OptionSpec = { flags: '--yes IDENTITY', text: 'the identity of the target as printed in the plan: confirms that it may be changed' }
 const dryRun: OptionSpec = { flags: '--dry-run', text: 'print the plan and touch nothing' }
 const directory: OptionSpec = { flags: '--directory DIR', text: 'the directory of the stack' }
+const secure: OptionSpec = { flags: '--secure', text: 'servers that want TLS and passwords everywhere: SASL_SSL, HTTPS, hostssl' }
 const install: OptionSpec = { flags: '--install', text: 'install missing programs with apt-get (root, or sudo); DATAPIPE_INSTALL=1 says the same' }
 
 /** Options of every command. */
@@ -114,6 +115,7 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--debezium VERSION', text: 'containers: version of Debezium, which brings its Connect (default: 3.6.0.Final)' },
       { flags: '--engine-memory MIB', text: "containers: memory limit of the engine's container (default: 1024)", integer: true },
       install,
+      secure,
       { flags: '--rows N', text: 'rows of the largest table', integer: true },
       { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
       { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: archiveModes },
@@ -133,7 +135,7 @@ export const commandTable: readonly CommandSpec[] = [
   {
     name: 'stack up',
     summary: 'start the four servers to play with, and print a datapipe.yaml for them',
-    options: [directory, install],
+    options: [directory, install, secure],
   },
   { name: 'stack status', summary: 'show the servers of a stack, or of all stacks', options: [directory] },
   {

@@ -87,6 +87,7 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
     const options = {
       keep: input.flag('keep'),
+      secure: input.flag('secure'),
       add: input.flag('add'),
       ...wantsInstall(input),
       ...defined({
@@ -106,7 +107,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   'stack up': async ({ input, context }) => {
     const [{ stackUp }, { stackUpText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
-    return done(await stackUp({ context, ...wantsInstall(input), ...directoryOf(input) }), stackUpText)
+    return done(await stackUp({ context, secure: input.flag('secure'), ...wantsInstall(input), ...directoryOf(input) }), stackUpText)
   },
   'stack status': async ({ input, context }) => {
     const [{ stackStatus }, { stackStatusText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
