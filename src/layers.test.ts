@@ -51,7 +51,7 @@ const allowed: Record<string, string[]> = {
   avro: ['base'],
   // The console drop-ins are programs of their own beside the command line.
   'avro-console': ['base', 'clients', 'avro'],
-  commands: [...engine, 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
+  commands: [...engine, 'avro', 'avro-console', 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
   cli: ['base', 'commands', 'repository'],
   stack: ['base', 'clients', 'image'],
   // Images of Debian and of our own: what the containers stack and the backup-tools image are made from.

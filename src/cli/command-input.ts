@@ -20,6 +20,14 @@ export class CommandInput {
     return value
   }
 
+  /** Every value of an argument that may be several. */
+  arguments(name: string): string[] {
+    const index = (this.#spec.arguments ?? []).findIndex((argument) => argument.name === name)
+    const value = this.#arguments[index]
+    if (!Array.isArray(value)) throw new TypeError(`${this.#spec.name} has no arguments ${name}`)
+    return value.map(String)
+  }
+
   flag(name: string): boolean {
     return this.#value(name) === true
   }

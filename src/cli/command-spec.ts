@@ -7,9 +7,12 @@ export interface OptionSpec {
   choices?: readonly string[]
   /** A positive whole number. */
   integer?: boolean
+  /** The command refuses to run without it. */
+  required?: boolean
 }
 
 export interface ArgumentSpec {
+  /** Three dots after it make it one or more. */
   name: string
   text: string
   required: boolean

@@ -1,4 +1,5 @@
 import { answers } from '../base/errors.ts'
+import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
@@ -6,6 +7,7 @@ export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as 
 export const drillRoutes = ['auto', 'native', 'raw-topic'] as const
 export const stackKinds = ['auto', 'embedded', 'containers'] as const
 export const imageProfiles = ['local', 'official'] as const
+export const drillWays = ['engine', 'original'] as const
 export const archiveModes = ['directory', 'receive'] as const
 
 const registryRoute: OptionSpec = {
@@ -103,6 +105,44 @@ export const commandTable: readonly CommandSpec[] = [
     examples: ['diff latest live', 'diff live live --against restored.yaml'],
   },
   {
+    name: 'export',
+    summary: 'write topics of a backup as files of lines, without any server',
+    description:
+      'avro-json is what kafka-avro-console-consumer would print; raw is every record whole, as JSON with base64. Beside each file, FILE.about.json says what its lines are, and counts what of the records they do not hold.',
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    options: [
+      { flags: '--topic GLOB...', text: 'topics; each pattern must match one', required: true },
+      { flags: '--output DIR', text: 'where the files go; none is overwritten', required: true },
+      { flags: '--format FORMAT', text: 'default: avro-json', choices: exportFormats },
+      { flags: '--columns COLUMN...', text: 'beside the value of avro-json, in the order of the consumer', choices: columnChoices },
+    ],
+    examples: [
+      "export latest --topic 'shop.*' --columns key ids partition timestamp --output exported",
+      'export latest --topic connect-offsets --format raw --output exported',
+    ],
+  },
+  {
+    name: 'import',
+    summary: 'append exported files to live topics',
+    description: 'Reads and encodes every line of every file before anything is sent. Layout and topic come from FILE.about.json where it is.',
+    arguments: [{ name: 'FILES...', text: 'files of an export, or lines that the consumer printed', required: true }],
+    options: [
+      dryRun,
+      { flags: '--topic TOPIC', text: 'where the records go, when it is not their own topic' },
+      { flags: '--format FORMAT', text: 'of files without FILE.about.json (default: avro-json)', choices: exportFormats },
+      {
+        flags: '--columns COLUMN...',
+        text: 'of files without FILE.about.json, in their order: timestamp partition offset key key-id value value-id',
+      },
+      { flags: '--key-schema SCHEMA', text: 'of keys that carry no id: an id, or SUBJECT:VERSION' },
+      { flags: '--value-schema SCHEMA', text: 'of values that carry no id: an id, or SUBJECT:VERSION' },
+    ],
+    examples: [
+      'import exported/shop.orders.avro.json --dry-run',
+      'import lines.json --topic orders --columns key value --key-schema 3 --value-schema orders-value:2',
+    ],
+  },
+  {
     name: 'drill',
     summary: 'lose a whole pipeline on real servers and get it back',
     description:
@@ -116,6 +156,11 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--engine-memory MIB', text: "containers: memory limit of the engine's container (default: 1024)", integer: true },
       install,
       secure,
+      {
+        flags: '--route WAY',
+        text: "which way back: Datapipe's, or the original document's console tools, whose losses are counted",
+        choices: drillWays,
+      },
       { flags: '--rows N', text: 'rows of the largest table', integer: true },
       { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
       { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: archiveModes },

@@ -1,9 +1,10 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { answers } from '../base/errors.ts'
+import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
-import { archiveModes, drillRoutes, imageProfiles, registryRoutes, stackKinds } from './options.ts'
+import { archiveModes, drillRoutes, drillWays, imageProfiles, registryRoutes, stackKinds } from './options.ts'
 
 /** What a command gave: data for `--json`, and the same for people. */
 export interface Outcome {
@@ -83,7 +84,36 @@ export const commands: Readonly<Record<string, Command>> = {
     const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against }) }
     return outcome(await diff(options, context), diffText)
   },
+  export: async ({ input, config, context }) => {
+    const [{ exportTopics }, { exportText }] = await Promise.all([import('../commands/export.ts'), import('./results/export.ts')])
+    const options = {
+      config: await config(),
+      backup: input.argument('BACKUP'),
+      topics: input.list('topic') ?? [],
+      output: input.text('output') ?? '',
+      format: input.choice('format', exportFormats) ?? 'avro-json',
+      columns: input.choices('columns', columnChoices) ?? [],
+    }
+    return outcome(await exportTopics(options, context), exportText)
+  },
+  import: async ({ input, config, context }) => {
+    const [{ importTopics }, { importText }] = await Promise.all([import('../commands/import.ts'), import('./results/import.ts')])
+    const options = {
+      config: await config(),
+      files: input.arguments('FILES...'),
+      dryRun: input.flag('dry-run'),
+      ...defined({
+        topic: input.text('topic'),
+        format: input.choice('format', exportFormats),
+        columns: input.list('columns'),
+        keySchema: input.text('key-schema'),
+        valueSchema: input.text('value-schema'),
+      }),
+    }
+    return outcome(await importTopics(options, context), importText)
+  },
   drill: async ({ input, context }) => {
+    if (input.choice('route', drillWays) === 'original') return originalRoute(input, context)
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
     const options = {
       keep: input.flag('keep'),
@@ -131,6 +161,16 @@ export const commands: Readonly<Record<string, Command>> = {
       already ? `${path} was there already\n` : `${path}\n`,
     )
   },
+}
+
+async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {
+  const [{ drillOriginalRoute }, { drillText }] = await Promise.all([import('../commands/original-route.ts'), import('./results/drill.ts')])
+  const options = {
+    add: input.flag('add'),
+    ...wantsInstall(input),
+    ...defined({ rows: input.integer('rows'), reports: input.text('reports'), toolsImage: input.text('tools-image') }),
+  }
+  return outcome(await drillOriginalRoute(options, context), drillText)
 }
 
 /** A result that carries its exit code. */

@@ -26,7 +26,10 @@ export interface RouteScript {
 export async function runScript({ script, steps, tools, env, context }: RouteScript): Promise<string[]> {
   const [program, args] = tools.kind === 'host' ? ['bash', [`${scripts}${script}`, ...steps]] : ['docker', inContainer(tools, script, steps, env)]
   const path = tools.kind === 'host' ? { PATH: [...tools.path, process.env.PATH ?? ''].join(':') } : {}
-  const child = spawn(program, args, { env: { ...process.env, ...env, ...path }, stdio: ['ignore', 'pipe', 'pipe'], signal: context.signal })
+  const child = spawn(program, args, { env: { ...process.env, ...env, ...path }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  // The script's tools are its children: a signal to the shell alone would leave them running.
+  const stop = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGTERM'))
+  context.signal.addEventListener('abort', stop, { once: true })
   const words: string[] = []
   const hear = (line: string) => {
     words.push(line)
@@ -38,9 +41,11 @@ export async function runScript({ script, steps, tools, env, context }: RouteScr
   try {
     ;[code] = await once(child, 'close')
   } catch (cause) {
-    if (context.signal.aborted) throw new DatapipeError('interrupted', `interrupted during ${script}`)
     throw new DatapipeError('drill-broken', `${script} could not be run`, { path: program, cause })
+  } finally {
+    context.signal.removeEventListener('abort', stop)
   }
+  if (context.signal.aborted) throw new DatapipeError('interrupted', `interrupted during ${script}`)
   if (code !== 0)
     throw new DatapipeError('drill-broken', `${script} ${steps.join(' ')} ended with ${String(code)}: ${words.slice(-30).join('\n')}`, {
       path: script,

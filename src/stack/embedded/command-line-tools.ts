@@ -9,6 +9,7 @@ import { readState } from './state.ts'
 /** Kafka's own tools by the names under which its distributions install them. */
 const tools = {
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
 }
