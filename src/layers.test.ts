@@ -72,6 +72,7 @@ const exceptions: Record<string, string[]> = {
   'commands/drill.ts': ['drill', 'stack'],
   'commands/original-route.ts': ['drill', 'stack'],
   'commands/stack.ts': ['stack'],
+  'commands/image.ts': ['image'],
   // One cache directory and one kind of lock for everything that is made once on a machine.
   'image/base-image.ts': ['stack'],
   'image/host-settings.ts': ['stack'],

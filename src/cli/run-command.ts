@@ -1,10 +1,10 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
-import { answers } from '../base/errors.ts'
+import { answers, DatapipeError } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
-import { archiveModes, drillRoutes, drillWays, imageProfiles, registryRoutes, stackKinds } from './options.ts'
+import { archiveModes, drillRoutes, drillWays, imageProfiles, imageReleases, registryRoutes, stackKinds } from './options.ts'
 
 /** What a command gave: data for `--json`, and the same for people. */
 export interface Outcome {
@@ -112,6 +112,21 @@ export const commands: Readonly<Record<string, Command>> = {
     }
     return outcome(await importTopics(options, context), importText)
   },
+  tools: async ({ input, config, context }) => {
+    const [{ tools }, { toolsText }] = await Promise.all([import('../commands/tools.ts'), import('./results/tools.ts')])
+    const options = defined({ config: await config().catch(noneByDefault), scratchTopic: input.text('scratch-topic') })
+    return outcome(await tools(options, context), toolsText)
+  },
+  image: async ({ input, context }) => {
+    const [{ image }, { imageText }] = await Promise.all([import('../commands/image.ts'), import('./results/image.ts')])
+    const options = defined({
+      tag: input.text('tag'),
+      pgMajor: input.integer('pg-major'),
+      release: input.choice('release', imageReleases),
+      ca: input.text('ca'),
+    })
+    return done(await image(options, context), imageText)
+  },
   drill: async ({ input, context }) => {
     if (input.choice('route', drillWays) === 'original') return originalRoute(input, context)
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
@@ -171,6 +186,13 @@ async function originalRoute(input: CommandInput, context: Context): Promise<Out
     ...defined({ rows: input.integer('rows'), reports: input.text('reports'), toolsImage: input.text('tools-image') }),
   }
   return outcome(await drillOriginalRoute(options, context), drillText)
+}
+
+/** For a command that works without servers too: no datapipe.yaml is none; one that was named and is not there stays an error. */
+function noneByDefault(error: unknown): undefined {
+  const isMissing = error instanceof DatapipeError && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ENOENT'
+  if (isMissing && error.path === 'datapipe.yaml') return undefined
+  throw error
 }
 
 /** A result that carries its exit code. */
