@@ -1,7 +1,8 @@
+import { kafkaConfigSchema } from '../../base/config.ts'
 import { docker } from '../../image/docker.ts'
 import { httpAnswers } from '../embedded/http-answers.ts'
 import { propertiesFile } from '../embedded/java.ts'
-import { createRegistryTopics } from './registry-topics.ts'
+import { createRegistryTopics } from '../embedded/registry-topics.ts'
 import { labelsOf, nameOf, type Run, readSecret } from './run.ts'
 import { removeServer, startServer } from './server-container.ts'
 
@@ -18,7 +19,10 @@ function registryPort({ state }: Pick<Run, 'state'>): number {
 
 /** Starts the schema registry, its data in Kafka, behind basic auth; which one it is comes with the profile. */
 export async function startRegistry(run: Run): Promise<void> {
-  if (run.state.registryKind === 'apicurio') await createRegistryTopics(run)
+  if (run.state.registryKind === 'apicurio') {
+    const config = kafkaConfigSchema.parse({ bootstrapServers: [`127.0.0.1:${run.state.ports.kafka}`] })
+    await createRegistryTopics(config, run.context)
+  }
   const { GenericContainer, Wait } = await import('testcontainers')
   const settings = run.state.registryKind === 'apicurio' ? apicurio(run) : confluent(run)
   await startServer(run, {

@@ -1,11 +1,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { kafkaConfigSchema } from '../../base/config.ts'
 import { httpAnswers } from './http-answers.ts'
 import { classArchiveOptions } from './class-archive.ts'
 import { javaOptions, propertiesFile } from './java.ts'
 import { createRegistryTopics } from './registry-topics.ts'
 import { jarsOf, programOf, type Run, readSecret } from './run.ts'
-import { kafkaClientSettings, tlsFiles, trust } from './security.ts'
+import { kafkaClientSettings, kafkaSecurity, tlsFiles, trust } from './security.ts'
 import { startServer } from './server-process.ts'
 
 export const registryUser = 'admin'
@@ -49,7 +50,8 @@ export async function startRegistry(run: Run): Promise<void> {
     }),
     { mode: 0o600 },
   )
-  await createRegistryTopics(run)
+  const brokers = { bootstrapServers: [`127.0.0.1:${run.state.ports.kafka}`], ...kafkaSecurity(run, 'text') }
+  await createRegistryTopics(kafkaConfigSchema.parse(brokers), run.context)
   await startServer(run, {
     component: 'registry',
     program: programOf(run, 'java'),
