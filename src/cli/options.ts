@@ -184,6 +184,7 @@ export const commandTable: readonly CommandSpec[] = [
         text: "which way back: Datapipe's, or the original document's console tools, whose losses are counted",
         choices: drillWays,
       },
+      { flags: '--tools-image IMAGE', text: 'containers: run the engine in this image; with --route original: the console tools' },
       { flags: '--rows N', text: 'rows of the largest table', integer: true },
       { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
       { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: archiveModes },

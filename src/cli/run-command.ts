@@ -140,6 +140,7 @@ export const commands: Readonly<Record<string, Command>> = {
         profile: input.choice('profile', imageProfiles),
         versions: serverVersions(input),
         engineMemory: input.integer('engine-memory'),
+        toolsImage: input.text('tools-image'),
         rows: input.integer('rows'),
         sqlFiles: input.list('sql'),
         archiveMode: input.choice('archive-mode', archiveModes),

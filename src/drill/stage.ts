@@ -1,5 +1,6 @@
 import { type Context, inPhase } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
+import { image } from '../commands/image.ts'
 import { assertEngineAnswers, engineFault } from '../stack/containers/engine-answers.ts'
 import type { Profile, ServerVersions } from '../stack/containers/index.ts'
 import { serverVersions } from '../stack/containers/server-versions.ts'
@@ -20,7 +21,7 @@ export interface StageOptions {
   versions?: Partial<ServerVersions>
   /** Containers only: memory limit of the engine's container, MiB. */
   engineMemory?: number
-  /** Containers only: the backup-tools image that the engine runs in. */
+  /** Containers only: the backup-tools image that the engine runs in, as it is; built from these sources when left out. */
   toolsImage?: string
   archiveMode?: 'directory' | 'receive'
   /** Install missing programs (root, or sudo); `DATAPIPE_INSTALL=1` says the same. */
@@ -45,7 +46,7 @@ export interface Stage extends AsyncDisposable {
   engine: Engine
 }
 
-/** The image that the engine runs in, on the containers stack. */
+/** The image that the engine runs in, on the containers stack: with programs of the server's own major version, or nothing can be recovered. */
 export function engineImage(postgres: string): string {
   return postgres === '17' ? 'datapipe-backup-tools:latest' : `datapipe-backup-tools:pg${postgres}`
 }
@@ -110,6 +111,8 @@ function containersStage(drill: string, options: StageOptions): PlannedStage {
         import('./engine-in-image.ts'),
       ])
       await assertEngineAnswers()
+      // From the sources as they are: an image of yesterday would be drilled in place of today's engine.
+      if (options.toolsImage === undefined) await image({ tag: limits.image, pgMajor: Number(versions.postgres) }, context)
       const open = new AsyncDisposableStack()
       try {
         const stack = await inPhase(context, 'start the stack', () => startContainersStack({ context, profile, versions }))
