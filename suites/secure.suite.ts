@@ -1,13 +1,19 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { chmod, copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silentContext } from '../src/base/context.ts'
 import type { Finding } from '../src/base/finding.ts'
 import { tlsStandIn } from '../src/clients/tls-stand-in.ts'
 import type { CheckItem } from '../src/components/component.ts'
 import { certificateFiles } from '../src/stack/certificates/write-certificates.ts'
+import { commandLineTools } from '../src/stack/embedded/command-line-tools.ts'
 import { type CliRun, datapipeJson, resultOf, startDatapipe, told } from './cli.ts'
 import { type ConfigFile, type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
 
@@ -191,9 +197,9 @@ describe('one clear error for', () => {
   test('an expired certificate: postgres, which takes new ones while it runs', async () => {
     const data = String(pipeline.stack.config('file:///unused').postgres?.dataDirectory)
     const install = async ({ certificate, key }: { certificate: string; key: string }) => {
-      // Over the old files: they stay the server's own.
-      await copyFile(certificate, join(data, 'server.crt'))
-      await copyFile(key, join(data, 'server.key'))
+      // Into the old files: they stay the server's own.
+      await writeFile(join(data, 'server.crt'), await readFile(certificate))
+      await writeFile(join(data, 'server.key'), await readFile(key))
     }
     await install(certificates.expired)
     await pipeline.sql('SELECT pg_reload_conf()')
@@ -235,6 +241,91 @@ function commandLine(pid: string): string {
     return ''
   }
 }
+
+/** Runs a tool with text on its stdin; the tools are all given secrets by files. */
+async function tool(program: string, args: string[], input = ''): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: 60_000 })
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)]
+  child.stdin.end(input)
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { exitCode: code ?? -1, stdout: await stdout, stderr: await stderr }
+}
+
+describe('command-line tools with one Java properties file', () => {
+  const bin = (name: string) => fileURLToPath(new URL(`../bin/${name}`, import.meta.url))
+  const properties = () => join(pipeline.stack.directory, 'secrets', 'kafka-client.properties')
+  const ofRegistry = (trusted: string) => {
+    const { url: root, username, password } = pipeline.stack.config('file:///unused').registry ?? {}
+    return Object.entries({
+      'schema.registry.url': `${root}/apis/ccompat/v7`,
+      'basic.auth.credentials.source': 'USER_INFO',
+      'basic.auth.user.info': `${username}:${password}`,
+      'schema.registry.ssl.truststore.type': 'PEM',
+      'schema.registry.ssl.truststore.location': trusted,
+    }).flatMap(([key, value]) => ['--property', `${key}=${value}`])
+  }
+  const schema = JSON.stringify({ type: 'record', name: 'Parcel', fields: [{ name: 'id', type: 'int' }] })
+  const server = () => pipeline.stack.config('file:///unused').kafka?.bootstrapServers[0] ?? ''
+  const produce = (trusted: string, file = properties()) =>
+    tool(
+      process.execPath,
+      [
+        bin('kafka-avro-console-producer'),
+        '--bootstrap-server',
+        server(),
+        '--topic',
+        'parcels',
+        '--producer.config',
+        file,
+        '--property',
+        `value.schema=${schema}`,
+        ...ofRegistry(trusted),
+      ],
+      '{"id": 1}\n{"id": 2}\n',
+    )
+  const consume = (trusted: string, file = properties()) =>
+    tool(process.execPath, [
+      bin('kafka-avro-console-consumer'),
+      ...['--bootstrap-server', server(), '--topic', 'parcels', '--from-beginning', '--max-messages', '2', '--timeout-ms', '20000'],
+      ...['--consumer.config', file, ...ofRegistry(trusted)],
+    ])
+
+  test('the drop-ins write and read Avro, and Kafka’s own tools read the same records', async () => {
+    const admin = pipeline.kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'parcels', numPartitions: 1, replicationFactor: 1 }] })
+    await admin.disconnect()
+    expect(await produce(certificates.ca)).toMatchObject({ exitCode: 0 })
+    expect(await consume(certificates.ca)).toMatchObject({ exitCode: 0, stdout: '{"id":1}\n{"id":2}\n' })
+    const { path } = await commandLineTools(pipeline.stack.directory, silentContext())
+    const raw = await tool(join(path[0] ?? '', 'kafka-console-consumer'), [
+      ...['--bootstrap-server', server(), '--topic', 'parcels', '--from-beginning', '--max-messages', '2', '--timeout-ms', '30000'],
+      ...['--consumer.config', properties()],
+    ])
+    expect(raw, raw.stderr).toMatchObject({ exitCode: 0 })
+    expect(raw.stderr).toMatch(/Processed a total of 2 messages/)
+  })
+
+  test('the wrong authority and the wrong password are errors, and nothing is read', async () => {
+    const wrong = async (change: (text: string) => string) => {
+      const file = join(directory, 'wrong.properties')
+      await writeFile(file, change(await readFile(properties(), 'utf8')), { mode: 0o600 })
+      return file
+    }
+    const runs = [
+      await consume(certificates.otherCa),
+      await consume(certificates.ca, await wrong(otherCa)),
+      await consume(certificates.ca, await wrong((all) => all.replace(/password="[^"]*"/, 'password="nonsense"'))),
+      await produce(certificates.ca, await wrong(otherCa)),
+    ]
+    for (const { exitCode, stdout, stderr } of runs) {
+      expect(exitCode, stderr).toBeGreaterThan(0)
+      expect(stdout).toBe('')
+      expect(stderr).toMatch(/certificate|authentication|SSL/i)
+      for (const secret of [...secrets, 'nonsense']) expect(stderr).not.toContain(secret)
+    }
+  })
+})
 
 test('backup, verify, everything lost, restore, diff: through TLS and passwords, which stand in no command line and no file of the backup', async () => {
   const config = await pipeline.configFile('datapipe')

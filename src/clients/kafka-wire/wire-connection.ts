@@ -85,7 +85,7 @@ export class WireConnection {
       return connection
     } catch (error) {
       connection.close()
-      throw error
+      throw (await tlsFailure(error, { host, port }, options)) ?? error
     }
   }
 
@@ -152,9 +152,7 @@ export class WireConnection {
       socket.on('data', (chunk: Buffer) => this.#take(chunk))
       socket.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(timer)
-        const certificate = secure !== undefined && /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(error.code ?? '')
-        const words = certificate ? `cannot be trusted: ${error.message}` : `does not answer: ${error.code ?? error.message}`
-        const failure = new WireFailure(certificate ? 'unauthorized' : 'unreachable', `broker ${this.address} ${words}`, { cause: error })
+        const failure = new WireFailure('unreachable', `broker ${this.address} does not answer: ${error.code ?? error.message}`, { cause: error })
         this.#end(failure)
         reject(failure)
       })
@@ -229,4 +227,21 @@ export class WireConnection {
     }
     this.#pending.clear()
   }
+}
+
+/** What TLS has to do with a connection that could not be made, as a failure that no repetition cures; undefined when it is something else. */
+async function tlsFailure(error: unknown, { host, port }: WireAddress, { tls }: WireOptions): Promise<WireFailure | undefined> {
+  if (!(error instanceof WireFailure) || error.kind !== 'unreachable') return undefined
+  // Loaded now: a program that connects has no use for it.
+  const { tlsFault } = await import('../tls-fault.ts')
+  const settings = {
+    on: 'security.protocol=SSL or SASL_SSL',
+    ca: 'ssl.truststore.location (ssl.truststore.type=PEM)',
+    client: 'ssl.keystore.location (ssl.keystore.type=PEM)',
+  }
+  const name = host.replace(/^\[|\]$/g, '')
+  const fault = await tlsFault(error, { who: `broker ${host}:${port}`, path: '', host: name, port, tls: tls !== undefined, settings })
+  if (fault === undefined) return undefined
+  const cause = fault.cause instanceof Error && fault.cause.message !== error.message ? `: ${fault.cause.message}` : ''
+  return new WireFailure('unauthorized', `${fault.message}${cause} (${fault.hint})`, { cause: error })
 }
