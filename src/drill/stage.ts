@@ -106,11 +106,13 @@ function containersStage(drill: string, options: StageOptions): PlannedStage {
     },
     async start(directory, context) {
       // Loaded here: whoever drills on the embedded stack needs no container library.
-      const [{ startContainersStack }, { engineInImage }] = await Promise.all([
+      const [{ ensureStackImages, startContainersStack }, { engineInImage }] = await Promise.all([
         import('../stack/containers/index.ts'),
         import('./engine-in-image.ts'),
       ])
       await assertEngineAnswers()
+      // What is not to be had is said before anything is built that would be for nothing.
+      await ensureStackImages(profile, versions, context)
       // From the sources as they are: an image of yesterday would be drilled in place of today's engine.
       if (options.toolsImage === undefined) await image({ tag: limits.image, pgMajor: Number(versions.postgres) }, context)
       const open = new AsyncDisposableStack()

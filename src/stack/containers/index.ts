@@ -13,6 +13,7 @@ import { officialImages } from './official-images.ts'
 import { labelsOf, nameOf, type Run, type RunState } from './run.ts'
 import { createRunDirectory } from './run-directory.ts'
 import { type Profile, type ServerVersions, serverVersions } from './server-versions.ts'
+import type { StackImages } from './stack-images.ts'
 import { removeRun, sweepContainers } from './sweep.ts'
 
 export type { ContainersStack, Profile, ServerVersions }
@@ -35,7 +36,7 @@ export async function startContainersStack(options: ContainersStackOptions): Pro
   await assertEngineAnswers()
   prepareLibrary()
   await sweepContainers(context)
-  const images = await (profile === 'local' ? localImages : officialImages)(versions, context)
+  const images = await ensureStackImages(profile, versions, context)
   const [postgres = 0, kafka = 0, registry = 0, connect = 0] = await freePorts(4)
   const owner = identifyProcess(process.pid)
   if (owner === undefined) throw new DatapipeError('internal', 'this process has no identity')
@@ -64,6 +65,11 @@ export async function startContainersStack(options: ContainersStackOptions): Pro
     throw error
   }
   return stack
+}
+
+/** Builds or pulls what a stack of these versions is made of; quick when it is there. Throws `image-missing`, and what a build can fail with. */
+export function ensureStackImages(profile: Profile, versions: ServerVersions, context: Context): Promise<StackImages> {
+  return profile === 'local' ? localImages(versions, context) : officialImages(versions, context)
 }
 
 /** Our own labels and sweep do what the library's reaper does, whose image is one more that must be reachable. */
