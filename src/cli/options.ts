@@ -106,6 +106,28 @@ export const commandTable: readonly CommandSpec[] = [
     examples: ['diff latest live', 'diff live live --against restored.yaml'],
   },
   {
+    name: 'tools',
+    summary: 'run every command-line tool of the backup-tools image, and say which one does not work',
+    description:
+      'Each tool starts, and does what it is there for: on files, on a PostgreSQL server of its own, and on the servers that datapipe.yaml names, where it reads. Without a datapipe.yaml acts on servers are `not run`, which is no pass.',
+    options: [{ flags: '--scratch-topic NAME', text: 'a topic that the tools may create, write to and delete, with its subject' }],
+    answers: { [answers.no]: 'a tool is missing or does not work' },
+    examples: ['tools', 'tools --scratch-topic datapipe-tools --json'],
+  },
+  {
+    name: 'image',
+    summary: 'build the backup-tools image',
+    description:
+      'Needs a container engine and package registries; where no image registry answers, debootstrap makes the base. Says at the end what each part weighs. The registries are reached as this machine reaches them, its certificates included; nothing of that stays in the image.',
+    options: [
+      { flags: '--tag TAG', text: 'name of the image (default: datapipe-backup-tools:latest)' },
+      { flags: '--pg-major N', text: 'major version of the PostgreSQL programs (default: that of the release, 17 or 15)', integer: true },
+      { flags: '--release RELEASE', text: 'Debian release of the base (default: trixie; bookworm for PostgreSQL 15)', choices: imageReleases },
+      { flags: '--ca FILE', text: 'certificates that the build has to trust (PEM), for a proxy that inspects' },
+    ],
+    examples: ['image', 'image --pg-major 15 --tag datapipe-backup-tools:pg15'],
+  },
+  {
     name: 'export',
     summary: 'write topics of a backup as files of lines, without any server',
     description:
@@ -142,28 +164,6 @@ export const commandTable: readonly CommandSpec[] = [
       'import exported/shop.orders.avro.json --dry-run',
       'import lines.json --topic orders --columns key value --key-schema 3 --value-schema orders-value:2',
     ],
-  },
-  {
-    name: 'tools',
-    summary: 'run every command-line tool of the backup-tools image, and say which one does not work',
-    description:
-      'Each tool starts, and does what it is there for: on files, on a PostgreSQL server of its own, and on the servers that datapipe.yaml names, where it reads. Without a datapipe.yaml acts on servers are `not run`, which is no pass.',
-    options: [{ flags: '--scratch-topic NAME', text: 'a topic that the tools may create, write to and delete, with its subject' }],
-    answers: { [answers.no]: 'a tool is missing or does not work' },
-    examples: ['tools', 'tools --scratch-topic datapipe-tools --json'],
-  },
-  {
-    name: 'image',
-    summary: 'build the backup-tools image',
-    description:
-      'Needs a container engine and package registries; where no image registry answers, debootstrap makes the base. Says at the end what each part weighs. The registries are reached as this machine reaches them, its certificates included; nothing of that stays in the image.',
-    options: [
-      { flags: '--tag TAG', text: 'name of the image (default: datapipe-backup-tools:latest)' },
-      { flags: '--pg-major N', text: 'major version of the PostgreSQL programs (default: that of the release, 17 or 15)', integer: true },
-      { flags: '--release RELEASE', text: 'Debian release of the base (default: trixie; bookworm for PostgreSQL 15)', choices: imageReleases },
-      { flags: '--ca FILE', text: 'certificates that the build has to trust (PEM), for a proxy that inspects' },
-    ],
-    examples: ['image', 'image --pg-major 15 --tag datapipe-backup-tools:pg15'],
   },
   {
     name: 'drill',

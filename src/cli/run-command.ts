@@ -84,6 +84,21 @@ export const commands: Readonly<Record<string, Command>> = {
     const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against }) }
     return outcome(await diff(options, context), diffText)
   },
+  tools: async ({ input, config, context }) => {
+    const [{ tools }, { toolsText }] = await Promise.all([import('../commands/tools.ts'), import('./results/tools.ts')])
+    const options = defined({ config: await config().catch(noneByDefault), scratchTopic: input.text('scratch-topic') })
+    return outcome(await tools(options, context), toolsText)
+  },
+  image: async ({ input, context }) => {
+    const [{ image }, { imageText }] = await Promise.all([import('../commands/image.ts'), import('./results/image.ts')])
+    const options = defined({
+      tag: input.text('tag'),
+      pgMajor: input.integer('pg-major'),
+      release: input.choice('release', imageReleases),
+      ca: input.text('ca'),
+    })
+    return done(await image(options, context), imageText)
+  },
   export: async ({ input, config, context }) => {
     const [{ exportTopics }, { exportText }] = await Promise.all([import('../commands/export.ts'), import('./results/export.ts')])
     const options = {
@@ -111,21 +126,6 @@ export const commands: Readonly<Record<string, Command>> = {
       }),
     }
     return outcome(await importTopics(options, context), importText)
-  },
-  tools: async ({ input, config, context }) => {
-    const [{ tools }, { toolsText }] = await Promise.all([import('../commands/tools.ts'), import('./results/tools.ts')])
-    const options = defined({ config: await config().catch(noneByDefault), scratchTopic: input.text('scratch-topic') })
-    return outcome(await tools(options, context), toolsText)
-  },
-  image: async ({ input, context }) => {
-    const [{ image }, { imageText }] = await Promise.all([import('../commands/image.ts'), import('./results/image.ts')])
-    const options = defined({
-      tag: input.text('tag'),
-      pgMajor: input.integer('pg-major'),
-      release: input.choice('release', imageReleases),
-      ca: input.text('ca'),
-    })
-    return done(await image(options, context), imageText)
   },
   drill: async ({ input, context }) => {
     if (input.choice('route', drillWays) === 'original') return originalRoute(input, context)
@@ -180,6 +180,10 @@ export const commands: Readonly<Record<string, Command>> = {
 }
 
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {
+  if (input.choice('stack', stackKinds) === 'containers' || foreignToTheRoute(input))
+    throw new DatapipeError('usage', '--route original knows no option of the drill but --rows, --reports, --add, --install and --tools-image', {
+      hint: 'docs/original-route.md',
+    })
   const [{ drillOriginalRoute }, { drillText }] = await Promise.all([import('../commands/original-route.ts'), import('./results/drill.ts')])
   const options = {
     add: input.flag('add'),
@@ -187,6 +191,19 @@ async function originalRoute(input: CommandInput, context: Context): Promise<Out
     ...defined({ rows: input.integer('rows'), reports: input.text('reports'), toolsImage: input.text('tools-image') }),
   }
   return outcome(await drillOriginalRoute(options, context), drillText)
+}
+
+/** An option that is taken and does nothing would be believed. */
+function foreignToTheRoute(input: CommandInput): boolean {
+  const texts = ['archive-mode', 'registry-route', 'profile', 'postgres', 'kafka', 'debezium']
+  const numbers = ['seconds', 'engine-memory']
+  return (
+    texts.some((name) => input.text(name) !== undefined) ||
+    numbers.some((name) => input.integer(name) !== undefined) ||
+    input.list('sql') !== undefined ||
+    input.flag('keep') ||
+    input.flag('secure')
+  )
 }
 
 /** For a command that works without servers too: no datapipe.yaml is none; one that was named and is not there stays an error. */

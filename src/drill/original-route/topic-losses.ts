@@ -16,6 +16,13 @@ export interface TopicLosses extends CheckResult {
   losses: Record<string, number>
 }
 
+export interface LossOptions {
+  /** Schemas that the registry did not take back, so that no producer could send their records. */
+  refusedIds?: ReadonlySet<number>
+  /** The source again when the backup had ended: records that are there alone may have come back, or not. */
+  meanwhile?: RouteTopic[]
+}
+
 interface Tally {
   refusedRecords: number
   tombstones: number
@@ -27,9 +34,9 @@ interface Tally {
 
 /**
  * Finds every record of before again by its content (key and value without their schema ids), wherever it stands now, and counts what of it is not the same: timestamp,
- * partition, headers, schema ids. `refusedIds`: schemas that the registry did not take back, so that no producer could send their records. A null value that is not there any more is a lost tombstone; any other record that is not, or is too many, is harm of its own.
+ * partition, headers, schema ids.  A null value that is not there any more is a lost tombstone; any other record that is not, or is too many, is harm of its own.
  */
-export function topicLosses(checker: string, before: RouteTopic[], after: RouteTopic[], refusedIds: ReadonlySet<number> = new Set()): TopicLosses {
+export function topicLosses(checker: string, before: RouteTopic[], after: RouteTopic[], options: LossOptions = {}): TopicLosses {
   const losses: Tally = { refusedRecords: 0, tombstones: 0, headers: 0, timestamps: 0, partitions: 0, schemaIds: 0 }
   const result = check(checker, 'kafka', () => {
     const list = new FindingList('kafka', 'read docs/original-route.md: the engine carries all of it')
@@ -39,7 +46,7 @@ export function topicLosses(checker: string, before: RouteTopic[], after: RouteT
       counts.records += records.length
       const now = after.find((one) => one.topic === topic)
       if (now === undefined) list.harm('topic-missing', topic, `the topic is not there; it had ${records.length} records`)
-      else counts.found += compareTopic({ topic, before: records, after: now.records, refusedIds }, losses, list)
+      else counts.found += compareTopic({ topic, before: records, after: now.records, options }, losses, list)
     }
     return { counts, findings: list.findings, compared: counts.records }
   })
@@ -50,11 +57,11 @@ interface TopicPair {
   topic: string
   before: RouteRecord[]
   after: RouteRecord[]
-  refusedIds: ReadonlySet<number>
+  options: LossOptions
 }
 
 /** Returns how many records were found again. */
-function compareTopic({ topic, before, after, refusedIds }: TopicPair, losses: Tally, list: FindingList): number {
+function compareTopic({ topic, before, after, options }: TopicPair, losses: Tally, list: FindingList): number {
   const left = Map.groupBy(after, identity)
   const here: Tally = { refusedRecords: 0, tombstones: 0, headers: 0, timestamps: 0, partitions: 0, schemaIds: 0 }
   let found = 0
@@ -62,7 +69,7 @@ function compareTopic({ topic, before, after, refusedIds }: TopicPair, losses: T
     const now = left.get(identity(record))?.shift()
     if (now === undefined) {
       if (record.value.hash === 'null') here.tombstones += 1
-      else if ([record.key.id, record.value.id].some((id) => id !== null && refusedIds.has(id))) here.refusedRecords += 1
+      else if ([record.key.id, record.value.id].some((id) => id !== null && options.refusedIds?.has(id))) here.refusedRecords += 1
       else list.harm('record-missing', `${topic}/${record.partition}/${record.offset}`, `not there any more: ${record.shown}`, topic)
       continue
     }
@@ -72,7 +79,8 @@ function compareTopic({ topic, before, after, refusedIds }: TopicPair, losses: T
     if (now.headers !== record.headers) here.headers += record.headerCount
     here.schemaIds += Number(now.key.id !== record.key.id) + Number(now.value.id !== record.value.id)
   }
-  const extra = [...left.values()].flat()
+  const meanwhile = new Set(options.meanwhile?.find((one) => one.topic === topic)?.records.map(identity))
+  const extra = [...left.values()].flat().filter((record) => !meanwhile.has(identity(record)))
   const asText = extra.filter(({ shown }) => / value "null"/.test(shown))
   if (asText.length > 0) list.harm('nulls-became-text', topic, `${asText.length} values are the text null now, where there was none at all`)
   for (const record of extra.filter((one) => !asText.includes(one)))
