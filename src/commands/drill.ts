@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Context } from '../base/context.ts'
-import { answers, DatapipeError, describeError } from '../base/errors.ts'
+import { answers, DatapipeError } from '../base/errors.ts'
 import type { Engine } from '../drill/engine.ts'
 import { type MemoryWatch, watchMemory } from '../drill/memory-watch.ts'
 import type { FinishedRun } from '../drill/report/assemble-matrix.ts'
@@ -59,7 +59,7 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   const { run } = stage
   await using open = await stage.start(evidence, context).catch(async (error: unknown) => {
     if (error instanceof DatapipeError && (error.code === 'engine-missing' || error.code === 'image-missing')) {
-      const runs = [runNotRun({ ...run, stack: stage.kind }, context.now(), describeError(error))]
+      const runs = [runNotRun({ ...run, stack: stage.kind }, context.now(), error.message)]
       await reportRuns({ runs, directory: reports, add, at: context.now() })
     }
     throw error

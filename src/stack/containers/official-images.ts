@@ -39,7 +39,8 @@ async function pulled(reference: string, context: Context): Promise<string> {
     await inPhase(context, `pull ${reference}`, () => docker(['pull', '--quiet', reference], { signal }))
   } catch (cause) {
     if (signal.aborted) throw cause
-    throw new DatapipeError('image-missing', `${reference} could not be pulled: ${describeError(cause).split('\n').at(-1)}`, { cause })
+    // `Get "https://…": dial tcp: lookup … on …: no such host`: the end is the reason, the rest is this machine's way there; the cause has all of it.
+    throw new DatapipeError('image-missing', `${reference} could not be pulled: ${describeError(cause).trim().split(': ').at(-1)}`, { cause })
   }
   return reference
 }
