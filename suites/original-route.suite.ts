@@ -66,7 +66,7 @@ function expectCountedLosses({ run, matrix, reports }: Awaited<ReturnType<typeof
 
 test('the document’s procedure on this machine: PostgreSQL comes back whole, and what the console tools lose is counted', async ({ signal }) => {
   expectCountedLosses(await drillOriginal(signal), 'original-route')
-})
+}, 1_200_000)
 
 function imageThere(): boolean {
   // Not in silence: `npm run image` makes it.
@@ -82,5 +82,5 @@ function imageThere(): boolean {
 describe.runIf(imageThere())(`in ${image}`, () => {
   test('the same with the tools of the image loses the same', async ({ signal }) => {
     expectCountedLosses(await drillOriginal(signal, '--tools-image', image), 'original-route-image')
-  })
+  }, 1_200_000)
 })

@@ -24,6 +24,8 @@ describe('usage errors end with 64 and say what to type', () => {
     [['drill', '--rows', '0'], /'--rows <N>' argument '0' is invalid. It must be a positive whole number$/, undefined],
     [['restore', 'x', '--registry-route', 'magic'], /Allowed choices are auto, native, rest-import, raw-topic$/, undefined],
     [['stack', 'start', 'zookeeper'], /Allowed choices are postgres, kafka, registry, connect$/, undefined],
+    [['export', 'latest', '--output', 'x'], "required option '--topic <GLOB...>' not specified", undefined],
+    [['drill', '--route', 'original', '--keep'], /^--route original knows no option of the drill but/, 'docs/original-route.md'],
     [['stack'], 'no command of stack', 'run `datapipe stack --help`'],
     [[], 'no command', undefined],
   ])('%j', async (argv, message, hint) => {

@@ -5,6 +5,7 @@ import { inDirectory, runForTest } from '../test-cli.ts'
 import { backupText } from './backup.ts'
 import { checkText } from './check.ts'
 import { diffText } from './diff.ts'
+import { importText } from './import.ts'
 import { restoreText } from './restore.ts'
 import { wipeText } from './wipe.ts'
 
@@ -133,5 +134,29 @@ test('diff: what differs first, the verdict last', () => {
   )
   expect(diffText({ exitCode: 21, a: id, b: 'live', compared: ['kafka'], differing: ['kafka'], findings: [] })).toContain(
     'as far as they could be compared',
+  )
+})
+
+test('export: each file with what it does not hold; import: what went where', async () => {
+  await inDirectory({ 'datapipe.yaml': `repository: { url: "${fixture}" }` }, async (directory) => {
+    const typed = [
+      '--quiet',
+      'export',
+      id,
+      '--topic',
+      'orders',
+      '--format',
+      'raw',
+      '--output',
+      `${directory}/out`,
+      '--config',
+      `${directory}/datapipe.yaml`,
+    ]
+    expect(await runForTest(typed)).toMatchObject({ exitCode: 0, stdout: `${directory}/out/orders.raw.jsonl  1 records\n1 of backup ${id}\n` })
+    expect(await runForTest(typed)).toMatchObject({ exitCode: 40, stderr: expect.stringContaining('is there already') as string })
+  })
+  const file = { file: 'f', topic: 'orders', format: 'avro-json' as const, records: 3, tombstones: 1, lost: { headers: 2, schemaIds: 6 } }
+  expect(importText({ exitCode: 0, dryRun: true, files: [file] })).toBe(
+    'f: 3 records (1 tombstones) would go into orders; not in it: 2 headers, 6 schema ids\n',
   )
 })
