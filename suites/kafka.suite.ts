@@ -1,19 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { CompressionTypes, Kafka, logLevel, type Producer } from 'kafkajs'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KafkaConfig } from '../src/base/config.ts'
 import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
-import { buildBatch } from '../src/clients/kafka/build-batch.ts'
-import { fetchRaw } from '../src/clients/kafka/fetch-raw.ts'
-import { commitOffsets } from '../src/clients/kafka/group-admin.ts'
 import { connectKafka } from '../src/clients/kafka/kafka-client.ts'
 import { listOffsets } from '../src/clients/kafka/list-offsets.ts'
-import { newProducerId } from '../src/clients/kafka/produce-raw.ts'
-import { splitBatches } from '../src/clients/kafka/read-batches.ts'
-import { isDense } from '../src/clients/kafka/record-batch.ts'
 import { createTopic, deleteRecords, deleteTopics } from '../src/clients/kafka/topic-admin.ts'
-import { openBatchSender } from '../src/components/kafka/batch-sender.ts'
 import {
   assembleKafkaPart,
   backupTopics,
@@ -35,7 +27,9 @@ import { type BackupWriter, createBackupWriter } from '../src/repository/write-b
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
 import { memoryStorage } from '../src/storage/memory.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import { fillTopics } from './fill-topics.ts'
 import { readEverything } from './kafka-reading.ts'
+import { readerOver, spoiledCopy } from './spoiled-kafka.ts'
 
 const context = silentContext()
 const topics = ['appended', 'codecs', 'compacted', 'deleted', 'empty', 'gzipped', 'plain', 'transactions']
@@ -50,7 +44,7 @@ beforeAll(async () => {
   if (found === undefined) throw new Error('the stack has no kafka')
   config = found
   kafka = new Kafka({ brokers: config.bootstrapServers, logLevel: logLevel.NOTHING })
-  await fill()
+  await fillTopics(kafka, config)
 })
 
 afterAll(async () => {
@@ -350,55 +344,6 @@ async function wipeAll(): Promise<void> {
   await kafkaComponent.wipe(config, context)
 }
 
-/** The same artifacts, but `path` has other bytes; no checksum stands in the way of the batch CRCs. */
-function readerOver(reader: ArtifactReader, path: string, bytes: Buffer): Pick<ArtifactReader, 'read'> {
-  return {
-    read: (artifact) =>
-      artifact.path === path
-        ? (async function* () {
-            yield Buffer.from(bytes)
-          })()
-        : reader.read(artifact),
-  }
-}
-
-/** A backup that differs from the good one in six known places. */
-async function spoiledCopy(part: KafkaPart, reader: ArtifactReader): Promise<{ part: KafkaPart; reader: ArtifactReader }> {
-  const { readRecords } = await import('../src/clients/kafka/records.ts')
-  const spoiled = structuredClone(part)
-  for (const topic of spoiled.topics) topic.topicId = 'another'
-  const replaced = new Map<string, Buffer>()
-  for (const partition of spoiled.topics.find(({ name }) => name === 'plain')?.partitions ?? []) {
-    const artifact = reader.artifacts.find(({ path }) => path === partition.artifacts[0]?.path)
-    if (artifact === undefined) throw new Error('plain has no artifact')
-    const { batches } = splitBatches(await reader.readAll(artifact))
-    const records = batches.flatMap(({ bytes, header }) => [...readRecords(bytes, header)])
-    if (partition.partition === 0) records[3]?.headers.pop()
-    if (partition.partition === 1) records.splice(5, 1)
-    const doubled = records[7]
-    if (partition.partition === 2 && doubled !== undefined) records.splice(7, 0, doubled)
-    const offsets = records.map((record, index) => ({ ...record, offset: BigInt(index) }))
-    partition.endOffset = BigInt(offsets.length)
-    replaced.set(artifact.path, buildBatch({ baseOffset: 0n, records: offsets }))
-  }
-  const gzipped = spoiled.topics.find(({ name }) => name === 'gzipped')
-  if (gzipped !== undefined) gzipped.configs['retention.ms'] = '1'
-  spoiled.topics = spoiled.topics.filter(({ name }) => name !== 'empty')
-  const end = spoiled.groups.find(({ groupId }) => groupId === 'at-the-end')
-  for (const position of end?.offsets ?? []) {
-    if (position.partition === 1) position.offset = 29n
-    if (position.partition === 2) position.offset = 30n
-  }
-  const read: ArtifactReader['read'] = (artifact) => {
-    const bytes = replaced.get(artifact.path)
-    if (bytes === undefined) return reader.read(artifact)
-    return (async function* () {
-      yield bytes
-    })()
-  }
-  return { part: spoiled, reader: { ...reader, read } }
-}
-
 async function produceMany(topic: string, partitions: number, count = 500): Promise<void> {
   await using client = await connectKafka(config, context)
   if ((await client.topics([topic])).length === 0) await createTopic(client, { name: topic, partitions, replicationFactor: 1, configs: {} })
@@ -412,158 +357,4 @@ async function produceMany(topic: string, partitions: number, count = 500): Prom
     }
   }
   await producer.disconnect()
-}
-
-async function fill(): Promise<void> {
-  const admin = kafka.admin()
-  await admin.connect()
-  const entries = (configs: Record<string, string>) => Object.entries(configs).map(([name, value]) => ({ name, value }))
-  const make = (topic: string, numPartitions: number, configs: Record<string, string> = {}) => ({
-    topic,
-    numPartitions,
-    replicationFactor: 1,
-    configEntries: entries(configs),
-  })
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      make('plain', 3),
-      make('gzipped', 2, { 'retention.ms': '-1', 'max.message.bytes': '2000000' }),
-      make('codecs', 1, { 'compression.type': 'producer' }),
-      make('transactions', 2, { 'min.insync.replicas': '1' }),
-      make('compacted', 1, {
-        'cleanup.policy': 'compact',
-        'segment.ms': '500',
-        'segment.bytes': '1048576',
-        'min.cleanable.dirty.ratio': '0.001',
-        'max.compaction.lag.ms': '500',
-      }),
-      make('deleted', 1),
-      make('empty', 4, { 'retention.bytes': '123456789' }),
-      make('appended', 1, { 'message.timestamp.type': 'LogAppendTime' }),
-    ],
-  })
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
-  await producer.connect()
-  await fillPlain(producer)
-  await producer.send({
-    topic: 'gzipped',
-    compression: CompressionTypes.GZIP,
-    messages: [...Array(500).keys()].map((n) => ({
-      partition: n % 2,
-      key: `k${n}`,
-      value: `old ${n}`.repeat(9),
-      timestamp: String(1_600_000_000_000 + n),
-    })),
-  })
-  for (let n = 0; n < 40; n += 4) {
-    await producer.send({
-      topic: 'appended',
-      messages: [0, 1, 2, 3].map((i) => ({ key: `${n + i}`, value: 'x', timestamp: String(1_500_000_000_000 + i) })),
-    })
-  }
-  await producer.send({ topic: 'deleted', messages: [...Array(100).keys()].map((n) => ({ partition: 0, key: `${n}`, value: `${n}` })) })
-  await fillTransactions()
-  await fillCodecs()
-  await fillCompacted(producer)
-  await producer.disconnect()
-  await using client = await connectKafka(config, context)
-  await deleteRecords(client, 'deleted', 0, 37n)
-  // kafkajs drops the metadata text.
-  await commitOffsets(
-    client,
-    'at-the-end',
-    [0, 1, 2].map((partition) => ({ topic: 'plain', partition, offset: 30n, metadata: 'end of plain' })),
-  )
-  await admin.setOffsets({ groupId: 'behind', topic: 'plain', partitions: [0, 1, 2].map((partition) => ({ partition, offset: '4' })) })
-  await admin.setOffsets({ groupId: 'behind', topic: 'deleted', partitions: [{ partition: 0, offset: '50' }] })
-  await admin.setOffsets({
-    groupId: 'in-transactions',
-    topic: 'transactions',
-    partitions: [
-      { partition: 0, offset: '5' },
-      { partition: 1, offset: '17' },
-    ],
-  })
-  await admin.disconnect()
-}
-
-async function fillPlain(producer: Producer): Promise<void> {
-  const odd = (n: number) => [
-    { key: null, value: Buffer.from(`keyless ${n}`) },
-    { key: Buffer.alloc(0), value: Buffer.alloc(0) },
-    { key: Buffer.from([n]), value: null },
-    { key: Buffer.from('h'), value: Buffer.from([0]), headers: { same: ['one', 'two', ''], empty: '', имя: Buffer.from([0, 255]) } },
-    { key: Buffer.from('far'), value: Buffer.from('future'), timestamp: String(1_700_000_000_000 + n * 90 * 86_400_000) },
-  ]
-  for (let round = 0; round < 6; round++) {
-    for (let partition = 0; partition < 3; partition++) {
-      await producer.send({ topic: 'plain', messages: odd(round).map((message) => ({ ...message, partition })) })
-    }
-  }
-}
-
-/** Interleaved transactions of two producers, commits and aborts in turn, the last one an abort. */
-async function fillTransactions(): Promise<void> {
-  const producers = ['one', 'two'].map((id) => kafka.producer({ transactionalId: `suite-${id}`, idempotent: true, maxInFlightRequests: 1 }))
-  for (const producer of producers) await producer.connect()
-  for (let round = 0; round < 6; round++) {
-    const open = []
-    for (const producer of producers) open.push(await producer.transaction())
-    for (let step = 0; step < 3; step++) {
-      for (const [index, transaction] of open.entries()) {
-        const messages = [0, 1].map((partition) => ({ partition, key: `${round}`, value: `${round} ${index} ${step}` }))
-        await transaction.send({ topic: 'transactions', messages })
-      }
-    }
-    for (const [index, transaction] of open.entries()) await ((round + index) % 2 === 0 ? transaction.commit() : transaction.abort())
-  }
-  const last = await producers[0]?.transaction()
-  await last?.send({ topic: 'transactions', messages: [...Array(15).keys()].map((n) => ({ partition: 0, key: 'a', value: `${n}` })) })
-  await last?.send({ topic: 'transactions', messages: [...Array(15).keys()].map((n) => ({ partition: 1, key: 'a', value: `${n}` })) })
-  await last?.commit()
-  const aborted = await producers[1]?.transaction()
-  await aborted?.send({ topic: 'transactions', messages: [{ partition: 0, key: 'b', value: 'never' }] })
-  await aborted?.abort()
-  for (const producer of producers) await producer.disconnect()
-}
-
-/** Batches that a Java producer wrote in each codec, as a broker kept them. */
-async function fillCodecs(): Promise<void> {
-  await using client = await connectKafka(config, context)
-  const producer = await newProducerId(client)
-  const sender = openBatchSender({ client, lane: 'fill', topic: 'codecs', partition: 0, producer, startOffset: 0n })
-  for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
-    const bytes = readFileSync(new URL(`../fixtures/records/java-${codec}.batches`, import.meta.url))
-    for (const { bytes: batch, header } of splitBatches(bytes).batches) await sender.send(Buffer.from(batch), header.recordCount)
-  }
-  await sender.flush()
-}
-
-/** Waits until the log cleaner has really taken records out of batches. */
-async function fillCompacted(producer: Producer): Promise<void> {
-  for (let round = 0; round < 30; round++) {
-    const messages = [...Array(20).keys()].map((n) => ({
-      partition: 0,
-      key: n === 0 ? `unique ${round}` : `k${n}`,
-      value: round % 7 === 6 && n === 3 ? null : `${round} ${n}`,
-    }))
-    await producer.send({ topic: 'compacted', compression: round % 2 === 0 ? CompressionTypes.GZIP : CompressionTypes.None, messages })
-  }
-  await using client = await connectKafka(config, context)
-  await waitUntil(
-    async () => {
-      await producer.send({ topic: 'compacted', messages: [{ partition: 0, key: 'tick', value: `${Date.now()}` }] })
-      const answer = await fetchRaw(client, await client.leaderOf('compacted', 0), 'look', {
-        topic: 'compacted',
-        partition: 0,
-        offset: 0n,
-        maxBytes: 1 << 20,
-        isolation: 1,
-        maxWaitMs: 100,
-      })
-      return splitBatches(answer.records).batches.some(({ header }) => !isDense(header) && header.recordCount > 0)
-    },
-    { what: 'compaction', timeoutMs: 120_000, everyMs: 700 },
-  )
 }
