@@ -29,6 +29,8 @@ export interface AvroValuesOptions {
   /** `specific.avro.reader`: fails for records, as there are no Java classes. */
   specific: boolean
   lossy: boolean
+  /** Another form than the formatter's JSON. */
+  compile?: (schema: AvroSchema) => Printer
   /** Another schema to read with (`use.latest.version`). */
   project?: (writer: AvroSchema, registered: RegisteredSchema) => Promise<Printer>
 }
@@ -78,9 +80,11 @@ async function fetchSchema(options: AvroValuesOptions, id: number): Promise<Comp
     const schema = await parseRegistered(http, registered)
     if (options.specific && schema.type === 'record') throw noClass(id, schema.name)
     if (options.project !== undefined) return { print: await options.project(schema, registered), text: registered.schema }
-    return { print: compileTopLevel(schema, { logicalTypes, lossy }), text: registered.schema }
+    const print = options.compile?.(schema) ?? compileTopLevel(schema, { logicalTypes, lossy })
+    return { print, text: registered.schema }
   } catch (error) {
     const heading = `Error retrieving Avro ${options.which} schema for id ${id}`
+    if (error instanceof AvroDataError) throw dataFailure(error, id, '')
     if (error instanceof AvroSchemaError) {
       throw new ToolFailure(
         'record',
@@ -101,7 +105,8 @@ function dataFailure(error: unknown, id: number, text: string): unknown {
   const inner = message === '' ? { type: thrown } : { type: thrown, message }
   const type = 'org.apache.kafka.common.errors.SerializationException'
   if (error.phase === 'read') return new ToolFailure('record', [{ type, message: `Error deserializing Avro message for id ${id}` }, inner])
-  if (thrown === 'java.lang.ClassCastException') return new ToolFailure('record', inner)
+  // Java names the value twice: Avro's words, then the cast's own.
+  if (thrown === 'java.lang.ClassCastException') return new ToolFailure('record', [inner, inner].slice(0, message.startsWith('value') ? 2 : 1))
   return new ToolFailure('record', [{ type, message: `Error serializing Avro data of schema ${text} to json` }, inner])
 }
 

@@ -18,6 +18,8 @@ export interface ConsumeOptions {
   say: (text: string) => void
 }
 
+/** Milliseconds that connecting may take before `--timeout-ms` ends it all the same. */
+const connectMs = 30_000
 /** Bytes that are gathered before they are written. */
 const flushAt = 256 * 1024
 
@@ -88,10 +90,18 @@ async function readOn(run: ConsumeOptions, progress: Progress): Promise<'max' | 
     return written
   }
   if (maxMessages === 0 || maxMessages < -1) return 'max'
-  let idleSince = performance.now()
+  const started = performance.now()
+  let idleSince = started
+  let wasReady = false
   for (;;) {
-    const left = timeoutMs === undefined ? 60_000 : idleSince + timeoutMs - performance.now()
     signal.throwIfAborted()
+    if (source.ready && !wasReady) {
+      wasReady = true
+      idleSince = performance.now()
+    }
+    // A slow connection is no empty topic: the time counts from the first answer, unless something is known to stand in the way.
+    const connecting = !wasReady && source.problem === undefined && timeoutMs !== 0 && performance.now() - started < connectMs
+    const left = timeoutMs === undefined || connecting ? 500 : idleSince + timeoutMs - performance.now()
     if (left <= 0) return 'timeout'
     for (const { topic, partition, records } of await source.next(left)) {
       const position = { topic, partition, offset: -1n }

@@ -1,17 +1,14 @@
 import type { Writable } from 'node:stream'
-import type { JsonSink } from '../avro/json-sink.ts'
 import { WireClient } from '../clients/kafka-wire/wire-client.ts'
-import type { AvroValues } from './avro-values.ts'
 import { consumeRecords } from './consume-records.ts'
 import { type ConsumerOptions, consumerOptions, PlainFailure } from './consumer-options.ts'
-import { avroSettings, formatterSettings } from './formatter-settings.ts'
-import { kafkaSettings, resolveBootstrap } from './kafka-settings.ts'
+import { formatterSettings } from './formatter-settings.ts'
+import { type KafkaSettings, kafkaSettings, resolveBootstrap } from './kafka-settings.ts'
 import { lineOutput } from './line-output.ts'
 import { createRecordFormatter, type FormatterSettings, type RecordValues } from './record-formatter.ts'
 import { openRecordSource } from './record-source.ts'
-import { createRegistryHttp, type RegistryHttp } from './registry-http.ts'
-import { registrySettings } from './registry-settings.ts'
-import { ToolFailure, unsupportedSetting, UsageFailure } from './tool-failure.ts'
+import { openAvroRecordValues, rawRecordValues } from './record-values.ts'
+import { ToolFailure, UsageFailure } from './tool-failure.ts'
 
 /** The Kafka release whose tool this one stands in for: what `--version` says. */
 const version = '3.6.2'
@@ -24,59 +21,44 @@ export interface ToolIo {
   signal: AbortSignal
 }
 
+interface Prepared {
+  options: ConsumerOptions
+  kafka: KafkaSettings
+  layout: FormatterSettings
+  values: RecordValues & AsyncDisposable
+}
+
 /**
  * `kafka-avro-console-consumer` as of Confluent 7.6: same flags, output and exit codes, but for what docs/avro-console.md lists.
  * Gives the exit code; never throws for a failure of servers, data or usage.
  */
 export async function runAvroConsumer(argv: readonly string[], io: ToolIo): Promise<number> {
   const say = (text: string) => void io.stderr.write(`${text}\n`)
-  let options: ConsumerOptions
-  let formatter: FormatterSettings
-  let avro: ReturnType<typeof avroSettings>
-  let registry: Awaited<ReturnType<typeof registrySettings>> | undefined
-  let client: WireClient
-  const hard = new AbortController()
+  const warn = onceEach(say)
+  let prepared: Prepared
   try {
-    const found = await consumerOptions(argv, io.env)
-    if (found === 'help') throw new UsageFailure((await import('./consumer-help.ts')).consumerPurpose)
-    if (found === 'version') {
+    const options = await consumerOptions(argv, io.env)
+    if (options === 'help') throw new UsageFailure((await import('./consumer-help.ts')).consumerPurpose)
+    if (options === 'version') {
       await lineOutput(io.stdout).write(Buffer.from(`${version}\n`))
       return 0
     }
-    options = found
-    formatter = formatterSettings(options.formatterProperties, options.compat)
-    avro = avroSettings(options.formatterProperties)
-    if (options.formatter === 'avro') registry = await registrySettings(options.formatterProperties)
-    else checkDefaultFormatter(options.formatterProperties)
-    const kafka = await kafkaSettings(options.consumerProperties, 'console-consumer')
-    await resolveBootstrap(kafka)
-    client = new WireClient(kafka.bootstrapServers, kafka, hard.signal)
+    prepared = await prepare(options, io.signal, warn)
   } catch (error) {
     return await startFailure(error, say)
   }
-
-  await using connected = client
-  const warned = new Set<string>()
-  const warn = (message: string) => {
-    if (warned.has(message)) return
-    warned.add(message)
-    say(`WARN ${message}`)
-  }
-  const http =
-    registry === undefined
-      ? undefined
-      : createRegistryHttp(registry, io.signal, (error) => {
-          warn(`Request to URL ${error.url} failed with error: ${error.name}: ${error.message}. Failing over to next URL if available...`)
-        })
-  await using registryHttp = http ?? noRegistry
-  const giveUp = () => setTimeout(() => hard.abort(), 5_000).unref()
+  const { options, kafka, layout } = prepared
+  // After a signal there are some seconds to commit and leave.
+  const hard = new AbortController()
+  const giveUp = () => void setTimeout(() => hard.abort(), 5_000).unref()
   io.signal.addEventListener('abort', giveUp, { once: true })
+  await using values = prepared.values
+  await using client = new WireClient(kafka.bootstrapServers, kafka, hard.signal)
   try {
-    const values = http === undefined ? rawValues : await avroRecordValues(options, avro, registryHttp)
     return await consumeRecords({
       options,
-      source: openRecordSource({ client: connected, options, signal: io.signal, warn }),
-      format: createRecordFormatter(formatter, values),
+      source: openRecordSource({ client, options, signal: io.signal, warn }),
+      format: createRecordFormatter(layout, values),
       output: lineOutput(io.stdout),
       signal: io.signal,
       say,
@@ -84,6 +66,16 @@ export async function runAvroConsumer(argv: readonly string[], io: ToolIo): Prom
   } finally {
     io.signal.removeEventListener('abort', giveUp)
   }
+}
+
+/** What Java does before the first message: formatter first, then the consumer's settings. */
+async function prepare(options: ConsumerOptions, signal: AbortSignal, warn: (message: string) => void): Promise<Prepared> {
+  const { formatterProperties: properties, compat } = options
+  const layout = formatterSettings(properties, compat)
+  const values = options.formatter === 'avro' ? await openAvroRecordValues({ properties, compat, signal, warn }) : rawRecordValues(properties)
+  const kafka = await kafkaSettings(options.consumerProperties, 'console-consumer')
+  await resolveBootstrap(kafka)
+  return { options, kafka, layout, values }
 }
 
 async function startFailure(error: unknown, say: (text: string) => void): Promise<number> {
@@ -96,50 +88,12 @@ async function startFailure(error: unknown, say: (text: string) => void): Promis
   return 1
 }
 
-/** Each topic has its own subjects; the printers of its schemas are kept with them. */
-async function avroRecordValues(options: ConsumerOptions, settings: ReturnType<typeof avroSettings>, http: RegistryHttp): Promise<RecordValues> {
-  const { avroValues } = await import('./avro-values.ts')
-  if (settings.latest) throw unsupportedSetting('use.latest.version', 'true')
-  const of = (which: 'key' | 'value') => {
-    const topics = new Map<string, AvroValues>()
-    return (topic: string) => {
-      const known = topics.get(topic)
-      if (known !== undefined) return known
-      const { logicalTypes, specific } = settings
-      const subject = settings.subject(topic, which)
-      const made = avroValues({
-        http,
-        subject,
-        which,
-        logicalTypes,
-        specific,
-        lossy: options.compat === 'strict',
-      })
-      topics.set(topic, made)
-      return made
-    }
+/** Warnings that repeat are said once. */
+function onceEach(say: (text: string) => void): (message: string) => void {
+  const said = new Set<string>()
+  return (message) => {
+    if (said.has(message)) return
+    said.add(message)
+    say(`WARN ${message}`)
   }
-  return { keys: of('key'), values: of('value') }
-}
-
-/** Kafka's own formatter: bytes as they are. */
-const rawBytes: AvroValues = {
-  print: (payload: Uint8Array, sink: JsonSink) => {
-    sink.raw(payload)
-    return undefined
-  },
-}
-const rawValues: RecordValues = { keys: () => rawBytes, values: () => rawBytes }
-
-function checkDefaultFormatter(properties: ReadonlyMap<string, string>): void {
-  for (const name of ['print.value', 'value.deserializer']) {
-    const value = properties.get(name)
-    if (value !== undefined && value !== 'true')
-      throw unsupportedSetting(name, value, 'with kafka.tools.DefaultMessageFormatter; use kafka-console-consumer')
-  }
-}
-
-const noRegistry: RegistryHttp = {
-  request: () => Promise.reject(new Error('no registry is used')),
-  async [Symbol.asyncDispose]() {},
 }

@@ -59,7 +59,7 @@ function topicStrategy(properties: ReadonlyMap<string, string>, of: string): boo
 export function formatterSettings(properties: ReadonlyMap<string, string>, compat: Compat): FormatterSettings {
   const bytes = (name: string, fallback: string) => Buffer.from(properties.get(name) ?? fallback, 'utf8')
   const ids = isTrue(properties.get('print.schema.ids'))
-  const keyDeserializer = deserializer(properties, 'key.deserializer', compat)
+  const keyDeserializer = usesAvroKeys(properties) ? undefined : deserializer(properties, 'key.deserializer', compat)
   const asTheyAre: Deserializer | undefined = compat === 'strict' ? undefined : (value) => value
   return {
     timestamp: isTrue(properties.get('print.timestamp')),
@@ -79,10 +79,20 @@ export function formatterSettings(properties: ReadonlyMap<string, string>, compa
   }
 }
 
+/** True when keys are read by KafkaAvroDeserializer, which has properties of its own and prints by `toString`. */
+export function usesAvroKeys(properties: ReadonlyMap<string, string>): boolean {
+  return properties.get('key.deserializer') === 'io.confluent.kafka.serializers.KafkaAvroDeserializer'
+}
+
 function deserializer(properties: ReadonlyMap<string, string>, property: string, compat: Compat): Deserializer | undefined {
   const name = properties.get(property)
   if (name === undefined) return undefined
+  return deserializerOf(name, behindPrefix(properties, property), { property, identity: compat === 'strict' })
+}
+
+/** The properties `PREFIX.x` as `x`. */
+export function behindPrefix(properties: ReadonlyMap<string, string>, prefix: string): Map<string, string> {
   const own = new Map<string, string>()
-  for (const [key, value] of properties) if (key.startsWith(`${property}.`)) own.set(key.slice(property.length + 1), value)
-  return deserializerOf(name, own, { property, identity: compat === 'strict' })
+  for (const [key, value] of properties) if (key.startsWith(`${prefix}.`)) own.set(key.slice(prefix.length + 1), value)
+  return own
 }

@@ -21,6 +21,7 @@ export class GroupConsumer implements AsyncDisposable {
   #topics: string[] = []
   #member: GroupMember | undefined
   #mustJoin = true
+  #assigned = 0
   #beat: NodeJS.Timeout | undefined
   #failure: unknown
   #committedAt = performance.now()
@@ -46,6 +47,11 @@ export class GroupConsumer implements AsyncDisposable {
     this.#reader = reader
     this.#commits = booleanSetting(consumerProperties, 'enable.auto.commit', true)
     this.#commitEveryMs = integerSetting(consumerProperties, 'auto.commit.interval.ms', 5_000)
+  }
+
+  /** True for a member that has joined and was given nothing to read. */
+  get idle(): boolean {
+    return !this.#mustJoin && this.#assigned === 0
   }
 
   /** The topics to take part in; other ones than before make the group rebalance. */
@@ -79,6 +85,7 @@ export class GroupConsumer implements AsyncDisposable {
     for (const { topic, partition } of assigned) {
       positions.push({ topic, partition, next: starts.get(`${topic}/${partition}`) ?? (await this.#resetStart(topic, partition)) })
     }
+    this.#assigned = positions.length
     this.#reader.assign(positions)
     this.#beat = setInterval(() => void this.#heartbeat(member), integerSetting(consumerProperties, 'heartbeat.interval.ms', 3_000))
   }

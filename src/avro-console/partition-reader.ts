@@ -12,7 +12,9 @@ export interface ReaderOptions {
   partitionBytes: number
   /** Ends every wait. */
   signal: AbortSignal
-  /** Hears what passes by itself: lost brokers, leaders that move, offsets that were reset. */
+  /** Hears what passes by itself and hinders until then: lost brokers, leaders that move. */
+  hinder: (message: string) => void
+  /** Hears of offsets that were reset. */
   warn: (message: string) => void
 }
 
@@ -43,6 +45,7 @@ export class PartitionReader {
   /** One per leader. */
   readonly #rounds = new Map<number, Promise<Round>>()
   #generation = 0
+  #answered = false
 
   constructor(client: WireClient, options: ReaderOptions) {
     this.#client = client
@@ -61,8 +64,9 @@ export class PartitionReader {
     this.#positions.set(`${position.topic}/${position.partition}`, { ...position })
   }
 
-  get empty(): boolean {
-    return this.#positions.size === 0
+  /** True once a leader has answered for one of the partitions, if only with no records. */
+  get answered(): boolean {
+    return this.#answered
   }
 
   /** The next answers, or none after `waitMs`. Throws WireFailure for what does not pass. */
@@ -93,7 +97,7 @@ export class PartitionReader {
         node = await this.#client.leaderOf(position.topic, position.partition)
       } catch (error) {
         if (!(error instanceof WireFailure) || !error.passing) throw error
-        this.#options.warn(error.message)
+        this.#options.hinder(error.message)
         if (!this.#rounds.has(-1)) this.#begin(-1, pause(250, this.#options.signal))
         continue
       }
@@ -123,7 +127,7 @@ export class PartitionReader {
     if (node === undefined) this.#client.forgetLeaders()
     if (failure !== undefined) {
       if (!failure.passing) throw failure
-      this.#options.warn(failure.message)
+      this.#options.hinder(failure.message)
       this.#client.forgetLeaders()
       this.#begin(-1, pause(250, this.#options.signal))
       return []
@@ -136,6 +140,7 @@ export class PartitionReader {
         await this.#mend(answer, position)
         continue
       }
+      this.#answered = true
       const batches = wholeBatches(answer)
       const last = batches.at(-1)
       if (last === undefined) continue
@@ -158,7 +163,7 @@ export class PartitionReader {
       throwOnCode(code, `read topic ${topic} partition ${partition}`)
     } catch (error) {
       if (!(error instanceof WireFailure) || !error.passing) throw error
-      this.#options.warn(error.message)
+      this.#options.hinder(error.message)
       this.#client.forgetLeaders()
       if (!this.#rounds.has(-1)) this.#begin(-1, pause(100, this.#options.signal))
     }

@@ -12,6 +12,8 @@ export interface RecordSource extends AsyncDisposable {
   next(waitMs: number): Promise<Chunk[]>
   /** Says that records before these offsets are done with; committed now and then, and at the end. */
   done(positions: PartitionOffset[]): Promise<void>
+  /** True once a broker has answered what there is to read; before that, silence says nothing about the topic. */
+  readonly ready: boolean
   /** What stands in the way at the moment: a topic that is not there, a broker that does not answer. */
   readonly problem: string | undefined
 }
@@ -28,7 +30,7 @@ export interface SourceOptions {
 }
 
 export function openRecordSource({ client, options, signal, warn }: SourceOptions): RecordSource {
-  let problem: string | undefined = 'no broker has answered yet'
+  let problem: string | undefined
   let lookedAt = 0
   const safe = options.compat === 'safe'
   const reader = new PartitionReader(client, {
@@ -37,7 +39,8 @@ export function openRecordSource({ client, options, signal, warn }: SourceOption
     reset: options.reset,
     keepOldest: safe,
     partitionBytes: integerSetting(options.consumerProperties, 'max.partition.fetch.bytes', 1_048_576),
-    warn: (message) => {
+    warn,
+    hinder: (message) => {
       problem = message
       warn(message)
     },
@@ -65,6 +68,9 @@ export function openRecordSource({ client, options, signal, warn }: SourceOption
   }
 
   return {
+    get ready() {
+      return reader.answered || group?.idle === true
+    },
     get problem() {
       return problem
     },

@@ -102,7 +102,7 @@ const primitives: Record<PrimitiveName, Printer> = {
 }
 
 /** Jackson quotes what is no number in JSON. */
-function numberText(sink: JsonSink, text: string): void {
+export function numberText(sink: JsonSink, text: string): void {
   sink.ascii(text.endsWith('N') || text.endsWith('y') ? `"${text}"` : text)
 }
 
