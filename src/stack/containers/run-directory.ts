@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runsDirectory } from '../embedded/run-directory.ts'
 import type { RunState } from './run.ts'
@@ -29,7 +29,9 @@ export async function createRunDirectory(state: RunState): Promise<string> {
   }
   await writeReadable(join(shared, 'connect.properties'), `postgres.password=${secrets.postgres}\nregistry.password=${secrets.registry}\n`)
   await mkdir(join(directory, 'logs'))
-  await writeFile(join(directory, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
+  // Whole or not at all: a sweep of another process may read it at any moment.
+  await writeFile(join(directory, 'state.json.new'), `${JSON.stringify(state, null, 2)}\n`)
+  await rename(join(directory, 'state.json.new'), join(directory, 'state.json'))
   return directory
 }
 
