@@ -147,18 +147,20 @@ function caOf(config: ConfigFile): string {
   return (config.kafka.tls as { ca: string }).ca
 }
 
-/** A datapipe.yaml that knows one server, and knows it wrongly. */
+/** A datapipe.yaml that knows one server, and knows it wrongly, with a repository of its own: a backup clears its repository of unfinished files. */
 let files = 0
 const faulty = (server: Server, change: Change) =>
-  pipeline.configFile(`fault-${files++}`, (config) => {
+  pipeline.configFile(`fault-${++files}`, (config) => {
+    config.repository.url += `-${files}`
     change(config)
     for (const name of ['postgres', 'kafka', 'registry', 'connect'] as const) if (name !== server) delete (config as Partial<ConfigFile>)[name]
   })
 
 /** `backup` refuses, `check` lists it; neither takes long, and no secret is told. */
-async function expectFault({ exit, code, message, hint }: Fault, file: string): Promise<void> {
+async function expectFault({ server, change, exit, code, message, hint }: Fault): Promise<void> {
+  const [one, other] = [await faulty(server, change), await faulty(server, change)]
   const started = performance.now()
-  const [backup, check] = await Promise.all([datapipeJson(['--config', file, 'backup']), datapipeJson(['--config', file, 'check'])])
+  const [backup, check] = await Promise.all([datapipeJson(['--config', one, 'backup']), datapipeJson(['--config', other, 'check'])])
   expect(performance.now() - started, 'bounded').toBeLessThan(40_000)
   expect(backup.exitCode, told(backup)).toBe(exit)
   expect(backup.error).toMatchObject({ code, message: expect.stringMatching(message) as string, hint: expect.stringMatching(hint) as string })
@@ -172,7 +174,7 @@ async function expectFault({ exit, code, message, hint }: Fault, file: string): 
 
 describe('one clear error for', () => {
   test.each(faults)('$title: $server', async (fault) => {
-    await expectFault(fault, await faulty(fault.server, fault.change))
+    await expectFault(fault)
   })
 
   const expired = {
@@ -191,7 +193,7 @@ describe('one clear error for', () => {
     await using standIn = await tlsStandIn({ certificate })
     const there = (text: string) => text.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${standIn.port}`)
     const change = server === 'kafka' ? bootstrap(there) : url('registry', there)
-    await expectFault({ ...expired, server, change }, await faulty(server, change))
+    await expectFault({ ...expired, server, change })
   })
 
   test('an expired certificate: postgres, which takes new ones while it runs', async () => {
@@ -203,8 +205,7 @@ describe('one clear error for', () => {
     }
     await install(certificates.expired)
     await pipeline.sql('SELECT pg_reload_conf()')
-    const file = await faulty('postgres', () => {})
-    await expectFault({ ...expired, server: 'postgres', change: () => {} }, file)
+    await expectFault({ ...expired, server: 'postgres', change: () => {} })
     await install(certificates)
     process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGHUP')
   })
