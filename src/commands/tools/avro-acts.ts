@@ -24,13 +24,13 @@ async function readOne(bench: Bench): Promise<Attempt> {
 export async function consumeAvro(bench: Bench, { topic, partition, offset }: { topic: string; partition: number; offset: bigint }): Promise<string> {
   const { config, files, seen } = bench
   if (config?.kafka === undefined || config.registry === undefined) throw new DatapipeError('internal', 'no brokers and registry to consume from')
-  const registry = await files.serializer(config.registry, seen.registryUrl ?? '')
+  const registry = await files.serializer(config.registry)
   const { stdout, stderr } = await runKafkaTool(bench, config.kafka, {
     tool: 'kafka-avro-console-consumer',
     configFlag: '--consumer.config',
     args: [
       ...['--topic', topic, '--partition', String(partition), '--offset', String(offset), '--max-messages', '1', '--timeout-ms', '60000'],
-      ...['--formatter-config', registry],
+      ...['--property', `schema.registry.url=${seen.registryUrl ?? ''}`, '--formatter-config', registry],
     ],
   })
   const line = stdout.trim()

@@ -8,8 +8,11 @@ export interface ClientFiles extends AsyncDisposable {
   readonly directory: string
   /** Java client properties, of Kafka's tools. */
   kafka(config: KafkaConfig): Promise<string>
-  /** Properties of Confluent's (de)serializers: `--formatter-config`, `--reader-config`. */
-  serializer(config: RegistryConfig, url: string): Promise<string>
+  /**
+   * Properties of Confluent's (de)serializers: `--formatter-config`, `--reader-config`. Not the URL: in such a file it loses against the
+   * default that the tools' scripts put on the command line.
+   */
+  serializer(config: RegistryConfig): Promise<string>
   /** For `curl --config`: user and certificates, and the options given. */
   curl(config: RegistryConfig | ConnectConfig, options: readonly string[]): Promise<string>
 }
@@ -25,7 +28,7 @@ export async function clientFiles(): Promise<ClientFiles> {
   return {
     directory,
     kafka: (config) => keep('client.properties', properties(kafkaProperties(config))),
-    serializer: (config, url) => keep('registry.properties', properties(serializerProperties(config, url))),
+    serializer: (config) => keep('registry.properties', properties(serializerProperties(config))),
     async curl(config, options) {
       const { tls } = config
       const paths = await Promise.all(
@@ -68,10 +71,9 @@ function kafkaProperties({ sasl, tls }: KafkaConfig): Record<string, string | un
   }
 }
 
-function serializerProperties(config: RegistryConfig, url: string): Record<string, string | undefined> {
+function serializerProperties(config: RegistryConfig): Record<string, string | undefined> {
   const userInfo = userInfoOf(config)
   return {
-    'schema.registry.url': url,
     'basic.auth.credentials.source': userInfo === undefined ? undefined : 'USER_INFO',
     'basic.auth.user.info': userInfo,
     ...tlsProperties('schema.registry.', config.tls),

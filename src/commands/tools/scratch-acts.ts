@@ -53,8 +53,9 @@ export function scratchActs(bench: Bench): Act[] {
     act('avro', 'kafka-avro-console-producer', 'writes a record', async (name) => {
       if (config?.registry === undefined) return noServer(bench, 'registry')
       if (bench.seen.registryUrl === undefined) return { notRun: 'the registry did not answer: see above' }
-      const registry = await bench.files.serializer(config.registry, bench.seen.registryUrl)
-      const args = ['--topic', name, '--reader-config', registry, '--property', `value.schema=${schema}`]
+      const registry = await bench.files.serializer(config.registry)
+      const url = ['--property', `schema.registry.url=${bench.seen.registryUrl}`]
+      const args = ['--topic', name, ...url, '--reader-config', registry, '--property', `value.schema=${schema}`]
       await run('kafka-avro-console-producer', args, { configFlag: '--producer.config', input: `{"word":"${word}"}\n` })
       registered = true
       return '1 record'

@@ -53,10 +53,8 @@ export async function runOriginalRoute(plan: OriginalRoutePlan): Promise<{ measu
   const env = await environment(pipeline, backup, config.postgres?.dataDirectory, plan.postgresOwner, signal)
   const script = (name: 'backup.sh' | 'restore.sh', steps: string[]) => runScript({ script: name, steps, tools: plan.tools, env, context })
   await inPhase(context, 'backup', () => script('backup.sh', []))
-  const before: RouteObservation = await inPhase(context, 'look at the source', async () => ({
-    ...(await look(pipeline, wanted, context)),
-    internal,
-  }))
+  const later = await inPhase(context, 'look at the source', () => look(pipeline, wanted, context))
+  const before: RouteObservation = { ...later, internal, internalLater: later.internal }
 
   await inPhase(context, 'destroy everything', async () => {
     for (const component of ['connect', 'registry', 'kafka', 'postgres'] as const) await stack.destroy(component)
