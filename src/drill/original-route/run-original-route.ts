@@ -2,12 +2,14 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Context, inPhase } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
+import { waitUntil } from '../../base/wait-until.ts'
 import { recording } from '../../commands/backup/recording.ts'
 import type { Stack } from '../../stack/stack.ts'
 import { saveEvidence } from '../history.ts'
 import { observePostgres } from '../observers/observe-postgres.ts'
 import { observeRegistry } from '../observers/observe-registry.ts'
 import { observeTopics } from '../observers/observe-topics.ts'
+import { inSnapshot } from '../observers/postgres-session.ts'
 import { compatibleRegistry } from '../observers/registry-server.ts'
 import { type DrillPipeline, pipelineOf, preparePipeline } from '../prepare-pipeline.ts'
 import type { Measured, RunRow } from '../report/assemble-matrix.ts'
@@ -69,6 +71,7 @@ export async function runOriginalRoute(plan: OriginalRoutePlan): Promise<{ measu
   await inPhase(context, 'restore postgres', async () => {
     await script('restore.sh', ['postgres'])
     await stack.start('postgres')
+    await untilPromoted(pipeline.postgresUrl, () => stack.lastLog('postgres'), signal)
   })
   const seen = await inPhase(context, 'look at the restored', () => look(pipeline, wanted, context))
   const after: RouteObservation = { ...seen, refused: refusedIn(said) }
@@ -92,6 +95,13 @@ export async function runOriginalRoute(plan: OriginalRoutePlan): Promise<{ measu
   })
   const rounded = phases.map(({ name, seconds: taken }) => ({ name, seconds: Math.round(taken * 1000) / 1000 }))
   return { measured: { stack: stack.kind, versions, recoveryPoint: null, phases: rounded, rto: null, rpo: null }, rows }
+}
+
+/** A server that recovers answers before it has reached its target. */
+async function untilPromoted(url: string, lastWords: () => Promise<string>, signal: AbortSignal): Promise<void> {
+  const isPromoted = () =>
+    inSnapshot(url, async (client) => (await client.query<{ over: boolean }>('SELECT NOT pg_is_in_recovery() AS over')).rows[0]?.over === true)
+  await waitUntil(isPromoted, { what: 'the end of the recovery', timeoutMs: 300_000, signal, lastWords })
 }
 
 /** `  refused: SUBJECT.VERSION.json: ANSWER`, the subject percent-encoded. */
