@@ -6,6 +6,7 @@ export const kafkaErrors = {
   offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
   requestTimedOut: 7,
+  clusterAuthorizationFailed: 31,
   topicAlreadyExists: 36,
   invalidConfig: 40,
   unknownMemberId: 25,

@@ -3,6 +3,7 @@ import { kafkaErrors, throwOnError } from './failure.ts'
 import type { KafkaClient } from './kafka-client.ts'
 
 const topicResource = 2
+const brokerResource = 4
 const requestTimeoutMs = 30_000
 
 export interface TopicConfigEntry {
@@ -36,6 +37,21 @@ export async function describeTopicConfigs(client: KafkaClient, topics: string[]
       )
     }
     return found
+  })
+}
+
+/**
+ * The names of all settings that a broker has: which ones a topic may have there, with `log.` before most names, depends on its version.
+ * Undefined where we may not ask (DescribeConfigs on the cluster).
+ */
+export async function brokerSettings(client: KafkaClient): Promise<Set<string> | undefined> {
+  return client.retrying(async () => {
+    const broker = await client.broker()
+    const resources = [{ resourceType: brokerResource, resourceName: String(broker.nodeId), configurationKeys: null }]
+    const answer = await client.call(broker, 'main', [describeConfigsV4.api], resources as never, false, false)
+    if (answer.results.some(({ errorCode }) => errorCode === kafkaErrors.clusterAuthorizationFailed)) return undefined
+    for (const { errorCode, errorMessage, resourceName } of answer.results) throwOnError(errorCode, `describe broker ${resourceName}`, errorMessage)
+    return new Set(answer.results.flatMap(({ configs }) => configs.map(({ name }) => name)))
   })
 }
 

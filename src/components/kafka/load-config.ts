@@ -1,21 +1,24 @@
+/** Every setting of a broker that says how far a record's timestamp may lie from now: two since Kafka 3.6 (KIP-937), one before. */
+const oldTimestampLimit = 'message.timestamp.difference.max.ms'
+const timestampLimits = ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms']
+
 /**
  * What a topic is configured with while it is loaded: nothing deletes or compacts (without limits the `delete` policy does nothing, and the
  * cleaner leaves such topics alone), old and future timestamps are taken as they are, batches are neither refused nor recompressed.
+ * `brokerSettings`: the names of the settings that the broker has, so that only what it knows is asked of it; undefined when it does not tell.
  */
-export const loadConfig: Readonly<Record<string, string>> = {
-  'cleanup.policy': 'delete',
-  'retention.ms': '-1',
-  'retention.bytes': '-1',
-  'message.timestamp.type': 'CreateTime',
-  'message.timestamp.before.max.ms': '9223372036854775807',
-  'message.timestamp.after.max.ms': '9223372036854775807',
-  'max.message.bytes': '104857600',
-  'compression.type': 'producer',
-}
-
-/** The configuration to create a topic with: its own, as far as the load does not need another value. */
-export function whileLoading(own: Record<string, string>): Record<string, string> {
-  return { ...own, ...loadConfig }
+export function loadConfig(brokerSettings: ReadonlySet<string> | undefined): Record<string, string> {
+  const isOld = brokerSettings !== undefined && !timestampLimits.every((name) => brokerSettings.has(`log.${name}`))
+  const limits = isOld ? [oldTimestampLimit] : timestampLimits
+  return {
+    'cleanup.policy': 'delete',
+    'retention.ms': '-1',
+    'retention.bytes': '-1',
+    'message.timestamp.type': 'CreateTime',
+    ...Object.fromEntries(limits.map((name) => [name, '9223372036854775807'])),
+    'max.message.bytes': '104857600',
+    'compression.type': 'producer',
+  }
 }
 
 /** What has to be set and removed so that a topic that has `now` ends up with exactly `wanted`. */

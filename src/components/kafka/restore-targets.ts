@@ -1,7 +1,8 @@
 import { DatapipeError } from '../../base/errors.ts'
 import type { KafkaClient, TopicMetadata } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
-import { describeTopicConfigs } from '../../clients/kafka/topic-admin.ts'
+import { brokerSettings, describeTopicConfigs } from '../../clients/kafka/topic-admin.ts'
+import { loadConfig } from './load-config.ts'
 import type { KafkaPart, TopicPart } from './part.ts'
 import { ownConfigs } from './select-topics.ts'
 
@@ -10,6 +11,8 @@ export interface RestoreTarget {
   replicationFactor: number
   /** The topic that is there already, empty: its own configuration. Undefined when it has to be created. */
   existing: { configs: Record<string, string> } | undefined
+  /** What it is configured with while it is loaded. */
+  loading: Record<string, string>
 }
 
 /**
@@ -32,6 +35,7 @@ export async function lookAtTargets(client: KafkaClient, part: KafkaPart, topics
   }
   if (occupied.length > 0) throw new DatapipeError('target-not-empty', occupied.join('; '), { path: 'kafka/topics' })
   const configs = await describeTopicConfigs(client, [...there.keys()])
+  const loading = loadConfig(await brokerSettings(client))
   return parts.map((topic) => {
     const factor = there.has(topic.name) ? topic.replicationFactor : (replicationFactor ?? topic.replicationFactor)
     if (!there.has(topic.name) && factor > client.brokers.length) {
@@ -41,7 +45,7 @@ export async function lookAtTargets(client: KafkaClient, part: KafkaPart, topics
       })
     }
     const existing = there.has(topic.name) ? { configs: ownConfigs(configs.get(topic.name) ?? []) } : undefined
-    return { topic, replicationFactor: factor, existing }
+    return { topic, replicationFactor: factor, existing, loading }
   })
 }
 

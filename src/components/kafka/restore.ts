@@ -12,7 +12,7 @@ import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { PlanStep, RestoreOutcome } from '../component.ts'
 import { applyOriginalConfigs, waitForConfigs } from './apply-configs.ts'
 import { inLanes } from './in-lanes.ts'
-import { configChanges, whileLoading } from './load-config.ts'
+import { configChanges } from './load-config.ts'
 import type { OffsetMap } from './offset-map.ts'
 import type { KafkaPart, TopicPart } from './part.ts'
 import { restorePartition } from './restore-partition.ts'
@@ -83,13 +83,13 @@ async function takeBack(targets: RestoreTarget[], { config, context }: RestoreTo
     await using client = await connectKafka(config, calm)
     const made = targets.filter(({ existing }) => existing === undefined).map(({ topic }) => topic.name)
     await deleteTopics(client, made)
-    for (const { topic, existing } of targets) {
+    for (const { topic, existing, loading } of targets) {
       if (existing === undefined) continue
       await alterTopicConfig(
         client,
         topic.name,
         existing.configs,
-        Object.keys(whileLoading({})).filter((name) => !(name in existing.configs)),
+        Object.keys(loading).filter((name) => !(name in existing.configs)),
       )
       context.emit({
         type: 'log',
@@ -157,18 +157,17 @@ async function load(
 
 /** Creates the topic, or brings an empty one, into the state for loading. */
 async function prepare(client: KafkaClient, target: RestoreTarget, options: PlanRestoreOptions): Promise<void> {
-  const { topic, replicationFactor, existing } = target
+  const { topic, replicationFactor, existing, loading } = target
   const name = topic.name
   if (existing !== undefined) {
-    const { set, remove } = configChanges(existing.configs, whileLoading({}))
+    const { set, remove } = configChanges(existing.configs, loading)
     await alterTopicConfig(client, name, set, remove)
-    await waitForConfigs(client, name, whileLoading({}))
+    await waitForConfigs(client, name, loading)
     return
   }
   // Settings that the load does not depend on come with the originals afterwards, where one that this broker lacks can be left out.
-  const configs = Object.fromEntries(
-    Object.entries(whileLoading(topic.configs)).filter(([key]) => key in whileLoading({}) || key.startsWith('segment.')),
-  )
+  const segments = Object.entries(topic.configs).filter(([key]) => key.startsWith('segment.'))
+  const configs = { ...Object.fromEntries(segments), ...loading }
   try {
     await createTopic(client, { name, partitions: topic.partitions.length, replicationFactor, configs })
   } catch (error) {
