@@ -28,7 +28,7 @@ export async function commandLineTools(directory: string, context: Context): Pro
   const run: Run = { directory, state, context }
   const bin = join(directory, 'kafka-tools')
   await mkdir(bin, { recursive: true })
-  const java = [programOf(run, 'java'), ...javaOptions({ heapMiB: 128, quickStart: true }), '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+  const java = [programOf(run, 'java'), ...javaOptions({ heapMiB: 128 }), '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
   for (const [name, main] of Object.entries(tools)) {
     const words = [...java, '-cp', join(jarsOf(run), 'kafka', '*'), main].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
     await writeFile(join(bin, name), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`)

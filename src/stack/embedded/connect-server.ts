@@ -51,7 +51,7 @@ export async function startConnect(run: Run): Promise<void> {
     component: 'connect',
     program: programOf(run, 'java'),
     args: [
-      ...javaOptions({ heapMiB: 512, log: true }),
+      ...javaOptions({ heapMiB: 512, log: true, steady: run.state.steady }),
       ...(await classArchiveOptions(run, 'connect')),
       '-cp',
       join(jars, 'kafka', '*'),

@@ -30,6 +30,8 @@ export interface EmbeddedStackOptions {
   brokers?: 1
   /** TLS and passwords on PostgreSQL, Kafka and the registry, with certificates of the run's own. */
   secure?: boolean
+  /** Kafka and Connect compile as a server does that runs for days: slower to start, faster after minutes. For benchmarks. */
+  steady?: boolean
   /** The stack outlives this process (`datapipe stack up`): no sweep ends it, only `down`. */
   detached?: boolean
 }
@@ -65,6 +67,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     owner,
     components,
     ...(options.secure === true && { secure: true }),
+    ...(options.steady === true && { steady: true }),
     programs: {
       ...(java && { java: java.program }),
       ...(programs.postgres && { postgresBin: programs.postgres.bin }),

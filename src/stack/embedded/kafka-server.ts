@@ -46,7 +46,7 @@ export async function startKafka(run: Run): Promise<void> {
   const classPath = ['-cp', join(jarsOf(run), 'kafka', '*')]
   if (!existsSync(join(dataDirectory(run), 'meta.properties'))) {
     const format = [
-      ...javaOptions({ heapMiB: 128, quickStart: true }),
+      ...javaOptions({ heapMiB: 128 }),
       ...(await classArchiveOptions(run, 'kafka-format')),
       ...classPath,
       'kafka.tools.StorageTool',
@@ -65,7 +65,13 @@ export async function startKafka(run: Run): Promise<void> {
   await startServer(run, {
     component: 'kafka',
     program: java,
-    args: [...javaOptions({ heapMiB: 768, log: true }), ...(await classArchiveOptions(run, 'kafka')), ...classPath, 'kafka.Kafka', properties],
+    args: [
+      ...javaOptions({ heapMiB: 768, log: true, steady: run.state.steady }),
+      ...(await classArchiveOptions(run, 'kafka')),
+      ...classPath,
+      'kafka.Kafka',
+      properties,
+    ],
     cwd: home,
     timeoutMs: 120_000,
     answers: async (from) =>

@@ -56,7 +56,7 @@ export async function startRegistry(run: Run): Promise<void> {
     component: 'registry',
     program: programOf(run, 'java'),
     args: [
-      ...javaOptions({ heapMiB: 384, quickStart: true }),
+      ...javaOptions({ heapMiB: 384 }),
       ...(await classArchiveOptions(run, 'registry')),
       '-jar',
       join(jarsOf(run), 'registry', 'quarkus-run.jar'),

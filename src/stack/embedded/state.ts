@@ -20,6 +20,8 @@ export const runStateSchema = z.strictObject({
   components: z.array(z.enum(['postgres', 'kafka', 'registry', 'connect'])),
   /** TLS and passwords everywhere: SASL_SSL on Kafka, HTTPS on the registry, `hostssl` alone on PostgreSQL. */
   secure: z.boolean().optional(),
+  /** Its JVMs compile as those that run for days do (`java.ts`). */
+  steady: z.boolean().optional(),
   programs: z.strictObject({
     java: z.string().optional(),
     postgresBin: z.string().optional(),
