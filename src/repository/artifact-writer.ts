@@ -5,7 +5,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { Artifact, ArtifactWriter } from './artifact.ts'
 import { hashingSource, type Source } from './hashing-source.ts'
 import { componentPrefix, sharedPrefix } from './layout.ts'
-import { type Note, writeNote } from './notes.ts'
+import { areThere, type Note, writeNote } from './notes.ts'
 
 export interface ArtifactWriterOptions {
   storage: Storage
@@ -41,6 +41,11 @@ export function createArtifactWriter(options: ArtifactWriterOptions): ArtifactWr
       const artifact = (await storage.exists(path)) ? await compareShared(storage, context, { path, component, source }) : await store(path, source)
       stored(artifact)
       return artifact
+    },
+    async refer(artifacts) {
+      if (!(await areThere(storage, artifacts))) return false
+      artifacts.forEach(stored)
+      return true
     },
     async remember(key, note, artifacts) {
       await writeNote(storage, id, options.nextNote(), { component, key, note, artifacts })

@@ -18,6 +18,11 @@ export interface ArtifactWriter {
   /** Stores a file that several backups share (WAL) at `<path>` from the repository root; an identical one is kept, a different one is `archive-conflict`. */
   writeShared(path: string, source: AsyncIterable<Uint8Array> | Uint8Array): Promise<Artifact>
   /**
+   * Makes files that an earlier backup stored belong to this one too. False, and nothing is listed, when one is not there in its size
+   * any more. The repository must be locked: nothing may remove them before the manifest lists them.
+   */
+  refer(artifacts: readonly Artifact[]): Promise<boolean>
+  /**
    * Remembers finished work for a resumed run: `note` must be plain JSON. Notes of the interrupted run with the same key are what
    * `notes` gave at the start; artifacts named in a note must have been written before it.
    */

@@ -5,7 +5,7 @@ import type { ComponentName } from '../base/events.ts'
 export const markerPath = 'datapipe.json'
 export const lockPath = 'lock.json'
 export const backupsPrefix = 'backups/'
-/** Files that several backups share: WAL. */
+/** WAL, which belongs to no backup in particular. */
 export const sharedPrefix = 'wal/'
 
 export const componentNames = ['postgres', 'kafka', 'registry', 'connect'] as const satisfies readonly ComponentName[]
@@ -32,15 +32,30 @@ export function notesPrefix(id: string): string {
   return `${backupPrefix(id)}notes/`
 }
 
+/** Says that a backup was removed, and that its directory only holds what others still need. */
+export function expiredPath(id: string): string {
+  return `${backupPrefix(id)}expired.json`
+}
+
+/** The id of the backup that stored a file, its directory being named after it; undefined for shared WAL and for what lies elsewhere. */
+export function storedBy(path: string): string | undefined {
+  const id = path.startsWith(backupsPrefix) ? path.slice(backupsPrefix.length).split('/')[0] : undefined
+  return id !== undefined && isBackupId(id) ? id : undefined
+}
+
 const idPattern = /^\d{8}T\d{6}Z-[0-9a-f]{4}$/
 
 export function isBackupId(text: string): boolean {
   return idPattern.test(text)
 }
 
-/** `YYYYMMDDTHHMMSSZ-xxxx`: UTC start time and four random hex digits, so that ids sort by time and two never meet. */
-export function newBackupId(now: Date): string {
-  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
+/**
+ * `YYYYMMDDTHHMMSSZ-xxxx`: UTC start time and four random hex digits, so that ids sort by time and two never meet. One that is to follow
+ * `newest` within the same second, or under a clock that was set back, takes the second after it.
+ */
+export function newBackupId(now: Date, newest?: string): string {
+  const earliest = newest === undefined ? 0 : backupStart(newest).getTime() + 1000
+  const time = new Date(Math.max(now.getTime(), earliest)).toISOString().replace(/[-:]|\.\d{3}/g, '')
   return `${time}-${randomBytes(2).toString('hex')}`
 }
 

@@ -2,11 +2,11 @@ import { type Context, silentContext } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
 import type { ComponentName } from '../base/events.ts'
 import type { Storage } from '../storage/storage.ts'
-import { backupPrefix, backupStart, componentNames, sharedPrefix } from './layout.ts'
+import { backupPrefix, backupStart, componentNames, sharedPrefix, storedBy } from './layout.ts'
 import type { Manifest, RecoveryPoint } from './manifest.ts'
 import { checkRepository } from './marker.ts'
 import { readManifest } from './read-manifest.ts'
-import { listIds } from './unfinished.ts'
+import { listIds } from './list-ids.ts'
 
 /**
  * - `complete`: restorable, nothing is missing. `incomplete`: restorable, with the gaps that its manifest lists.
@@ -26,6 +26,8 @@ export interface BackupEntry {
   files: number
   bytes: number
   sharedBytes: number
+  /** What earlier backups have stored for it: their ids, and the size of those files. */
+  earlier: { backups: string[]; files: number; bytes: number }
   recoveryPoint?: RecoveryPoint
   /** Why it is damaged, or too new. */
   reason?: string
@@ -35,9 +37,10 @@ export interface BackupEntry {
 export async function listBackups(storage: Storage, context: Context = silentContext()): Promise<BackupEntry[]> {
   await checkRepository(storage)
   const entries: BackupEntry[] = []
-  for (const { id, finished } of await listIds(storage)) {
+  for (const { id, state } of await listIds(storage)) {
     if (context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while listing backups')
-    entries.push(finished ? await finishedEntry(storage, id) : await bareEntry(storage, id, 'unfinished'))
+    if (state === 'removed') continue
+    entries.push(state === 'finished' ? await finishedEntry(storage, id) : await bareEntry(storage, id, 'unfinished'))
   }
   return entries
 }
@@ -57,7 +60,8 @@ async function finishedEntry(storage: Storage, id: string): Promise<BackupEntry>
 
 /** What a manifest says of its backup, for lists. */
 export function describeManifest(manifest: Manifest): BackupEntry {
-  const own = manifest.artifacts.filter(({ path }) => !path.startsWith(sharedPrefix))
+  const own = manifest.artifacts.filter(({ path }) => path.startsWith(backupPrefix(manifest.id)))
+  const earlier = manifest.artifacts.filter(({ path }) => storedBy(path) !== undefined && storedBy(path) !== manifest.id)
   const shared = manifest.artifacts.filter(({ path }) => path.startsWith(sharedPrefix))
   return {
     id: manifest.id,
@@ -69,6 +73,11 @@ export function describeManifest(manifest: Manifest): BackupEntry {
     files: own.length,
     bytes: totalBytes(own),
     sharedBytes: totalBytes(shared),
+    earlier: {
+      backups: [...new Set(earlier.flatMap(({ path }) => storedBy(path) ?? []))].sort(),
+      files: earlier.length,
+      bytes: totalBytes(earlier),
+    },
     recoveryPoint: manifest.recoveryPoint,
   }
 }
@@ -83,7 +92,16 @@ async function bareEntry(storage: Storage, id: string, state: BackupState): Prom
     files.push(file)
   }
   const components = componentNames.filter((name) => found.has(name))
-  return { id, state, startedAt: backupStart(id).toISOString(), components, files: files.length, bytes: totalBytes(files), sharedBytes: 0 }
+  return {
+    id,
+    state,
+    startedAt: backupStart(id).toISOString(),
+    components,
+    files: files.length,
+    bytes: totalBytes(files),
+    sharedBytes: 0,
+    earlier: { backups: [], files: 0, bytes: 0 },
+  }
 }
 
 function totalBytes(files: { bytes: number }[]): number {

@@ -6,13 +6,13 @@ import type { Storage } from '../storage/storage.ts'
 import { markerPath } from './layout.ts'
 import { parseStored, readBytes } from './read-json.ts'
 
-/** The newest repository layout this version reads and the one it writes. */
-export const repositoryFormat = 1
+/** The newest repository layout this version reads, and the one that new repositories get. Since 2 backups may need files of earlier ones. */
+export const repositoryFormat = 2
 
 const markerSchema = z.looseObject({ kind: z.literal('datapipe-repository'), format: z.number().int().positive() })
 
-/** Makes the storage a repository when it is none yet. Throws `format-too-new`. */
-export async function initRepository(storage: Storage, context: Context): Promise<void> {
+/** Makes the storage a repository when it is none yet. Returns its layout. Throws `format-too-new`. */
+export async function initRepository(storage: Storage, context: Context): Promise<number> {
   if (!(await storage.exists(markerPath))) {
     const marker = { kind: 'datapipe-repository', format: repositoryFormat, createdAt: context.now().toISOString() }
     try {
@@ -22,11 +22,14 @@ export async function initRepository(storage: Storage, context: Context): Promis
       if (!(await storage.exists(markerPath))) throw error
     }
   }
-  await checkRepository(storage)
+  return await checkRepository(storage)
 }
 
-/** Throws `backup-not-found` when the storage holds no repository (a misspelt URL must not look like an empty one), `format-too-new`. */
-export async function checkRepository(storage: Storage): Promise<void> {
+/**
+ * The repository's layout. Throws `backup-not-found` when the storage holds no repository (a misspelt URL must not look like an empty one),
+ * `format-too-new`.
+ */
+export async function checkRepository(storage: Storage): Promise<number> {
   if (!(await storage.exists(markerPath))) {
     throw new DatapipeError('backup-not-found', `no datapipe repository at ${storage.url}`, {
       path: 'repository.url',
@@ -39,4 +42,5 @@ export async function checkRepository(storage: Storage): Promise<void> {
       path: markerPath,
     })
   }
+  return format
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DatapipeError } from '../base/errors.ts'
 import { stringifyJson } from '../base/lossless-json.ts'
 import type { Storage } from '../storage/storage.ts'
-import { artifactSchema } from './artifact.ts'
+import { type Artifact, artifactSchema } from './artifact.ts'
 import { notesPrefix } from './layout.ts'
 import { parseStored, readBytes } from './read-json.ts'
 
@@ -29,7 +29,7 @@ export async function takeNotes(storage: Storage, id: string): Promise<{ notes: 
   for (const path of await pathsUnder(storage, notesPrefix(id))) {
     last = Math.max(last, Number(/(\d+)\.json$/.exec(path)?.[1] ?? 0))
     const note = await readNote(storage, path)
-    if (note !== undefined && (await allThere(storage, note))) notes.push(note)
+    if (note !== undefined && (await areThere(storage, note.artifacts))) notes.push(note)
     else await storage.remove(path)
   }
   return { notes, nextNumber: last + 1 }
@@ -44,8 +44,9 @@ async function readNote(storage: Storage, path: string): Promise<Note | undefine
   }
 }
 
-async function allThere(storage: Storage, note: Note): Promise<boolean> {
-  for (const { path, bytes } of note.artifacts) {
+/** True when each is there in its size. */
+export async function areThere(storage: Storage, artifacts: readonly Artifact[]): Promise<boolean> {
+  for (const { path, bytes } of artifacts) {
     if (!(await storage.exists(path)) || (await storage.stat(path)).bytes !== bytes) return false
   }
   return true

@@ -7,7 +7,7 @@ import { createArtifactReader } from './artifact-reader.ts'
 import type { Manifest } from './manifest.ts'
 import { checkRepository } from './marker.ts'
 import { readManifest } from './read-manifest.ts'
-import { listIds } from './unfinished.ts'
+import { type IdState, listIds } from './list-ids.ts'
 
 export interface Backup {
   readonly id: string
@@ -39,8 +39,8 @@ export async function resolveBackup(storage: Storage, reference: string): Promis
   return chooseId(await listIds(storage), reference)
 }
 
-function chooseId(ids: { id: string; finished: boolean }[], reference: string): string {
-  const finished = ids.filter((entry) => entry.finished).map(({ id }) => id)
+function chooseId(ids: { id: string; state: IdState }[], reference: string): string {
+  const finished = ids.filter(({ state }) => state === 'finished').map(({ id }) => id)
   if (reference === 'latest') {
     const newest = finished.at(-1)
     if (newest === undefined)
@@ -52,8 +52,10 @@ function chooseId(ids: { id: string; finished: boolean }[], reference: string): 
   if (first !== undefined && second === undefined) return first
   if (second !== undefined)
     throw new DatapipeError('backup-not-found', `${reference} fits ${fitting.length} backups: ${fitting.slice(0, 5).join(', ')}`)
-  const unfinished = ids.find(({ id }) => reference !== '' && id.startsWith(reference))
-  if (unfinished !== undefined)
-    throw new DatapipeError('backup-not-found', `backup ${unfinished.id} never finished: it has no manifest`, { path: unfinished.id })
+  const other = ids.find(({ id }) => reference !== '' && id.startsWith(reference))
+  if (other !== undefined) {
+    const why = other.state === 'removed' ? 'was removed; what is left of it belongs to later ones' : 'never finished: it has no manifest'
+    throw new DatapipeError('backup-not-found', `backup ${other.id} ${why}`, { path: other.id })
+  }
   throw new DatapipeError('backup-not-found', `no such backup: ${reference || '(empty)'}`)
 }

@@ -62,7 +62,7 @@ describe('opening', () => {
 
   test('a repository of a newer layout is refused', async () => {
     const storage = memoryStorage()
-    await storage.put('datapipe.json', [Buffer.from('{"kind":"datapipe-repository","format":2}')])
+    await storage.put('datapipe.json', [Buffer.from('{"kind":"datapipe-repository","format":3}')])
     await expect(openBackup(storage, 'latest')).rejects.toMatchObject({ code: 'format-too-new' })
     await expect(initRepository(storage, context)).rejects.toMatchObject({ code: 'format-too-new' })
   })

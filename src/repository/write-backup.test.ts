@@ -150,7 +150,7 @@ test('discarding removes unfinished backups and nothing else', async () => {
   const before = await pathsUnder(storage, '')
   const unfinished = await createBackupWriter({ storage, context, id: '20261126T030000Z-0002' })
   await unfinished.component('kafka').remember('k', 1, [await unfinished.component('kafka').write('a', Buffer.from('x'))])
-  expect(await discardUnfinished(storage)).toEqual(['20261126T030000Z-0002'])
+  expect(await discardUnfinished(storage, context)).toEqual(['20261126T030000Z-0002'])
   expect(await pathsUnder(storage, '')).toEqual(before)
 })
 

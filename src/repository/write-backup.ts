@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { Artifact, ArtifactWriter } from './artifact.ts'
 import { createArtifactWriter } from './artifact-writer.ts'
 import { checkPresence } from './check-presence.ts'
-import { backupPrefix, componentPrefix, isBackupId, manifestPath, manifestSumPath, notesPrefix, sharedPrefix } from './layout.ts'
+import { backupPrefix, componentPrefix, isBackupId, manifestPath, manifestSumPath, notesPrefix, sharedPrefix, storedBy } from './layout.ts'
 import { type Manifest, manifestSchema } from './manifest.ts'
 import { type Note, pathsUnder } from './notes.ts'
 
@@ -85,7 +85,7 @@ function checkList({ id, artifacts }: Manifest): void {
   for (const { path, component } of artifacts) {
     if (seen.has(path)) throw new TypeError(`${path} is listed twice`)
     seen.add(path)
-    if (!path.startsWith(componentPrefix(id, component)) && !path.startsWith(sharedPrefix))
+    if (!path.startsWith(componentPrefix(storedBy(path) ?? id, component)) && !path.startsWith(sharedPrefix))
       throw new TypeError(`${path} belongs to no component of ${id}`)
   }
 }

@@ -4,9 +4,10 @@ import { findingsText } from './findings.ts'
 
 /** What was backed up, at which point, and what is missing. */
 export function backupText(result: BackupResult): string {
-  const { id, exitCode, recoveryPoint, findings } = result
+  const { id, exitCode, recoveryPoint, findings, earlier } = result
   const rows = [
     ['size', `${formatBytes(result.bytes)} in ${result.artifacts} files`],
+    ...(earlier.files === 0 ? [] : [['of which stored before', `${formatBytes(earlier.bytes)} in ${earlier.files} files`]]),
     ['records', formatCount(result.records)],
     [
       'recovery point',

@@ -8,10 +8,11 @@ export function listText({ url, backups }: ListResult): string {
     backup.id,
     backup.state,
     formatBytes(backup.bytes),
+    formatBytes(backup.earlier.bytes),
     formatBytes(backup.sharedBytes),
     backup.components.join(' ') || '-',
     backup.recoveryPoint?.postgres?.lsn ?? '-',
     backup.label ?? backup.reason ?? '',
   ])
-  return formatTable([['BACKUP', 'STATE', 'SIZE', 'WAL', 'COMPONENTS', 'RECOVERY POINT', 'LABEL'], ...rows], [2, 3])
+  return formatTable([['BACKUP', 'STATE', 'SIZE', 'EARLIER', 'WAL', 'COMPONENTS', 'RECOVERY POINT', 'LABEL'], ...rows], [2, 3, 4])
 }

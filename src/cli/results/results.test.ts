@@ -67,6 +67,7 @@ test('backup: an incomplete one says so before anything else, and lists harm fir
     attempts: 2,
     artifacts: 12,
     bytes: 1_500_000,
+    earlier: { backups: [], files: 0, bytes: 0 },
     records: 12_345,
     seconds: 61,
     phases: [],

@@ -12,6 +12,9 @@ export function showText(result: ShowResult): string {
       facts([
         ['taken', `${backup.startedAt} to ${backup.finishedAt ?? '?'} by ${result.createdBy}`],
         ['size', `${formatBytes(backup.bytes)} in ${backup.files} files, and ${formatBytes(backup.sharedBytes)} of WAL`],
+        ...(backup.earlier.files === 0
+          ? []
+          : [['needs', `${formatBytes(backup.earlier.bytes)} in ${backup.earlier.files} files of ${needed(backup.earlier.backups)}`]]),
         ['recovery point', point === undefined ? '-' : `${point.name} (${point.kind}), ${point.takenAt}`],
       ]),
     ],
@@ -71,6 +74,12 @@ export function showText(result: ShowResult): string {
     .filter((section) => Array.isArray(section))
     .map((section) => section.join(''))
     .join('\n')
+}
+
+/** Chains may be long: the first ids, and how many more. */
+function needed(backups: string[]): string {
+  const more = backups.length > 3 ? ` and ${backups.length - 3} more` : ''
+  return `${backups.slice(0, 3).join(', ')}${more}`
 }
 
 function facts(rows: string[][]): string {

@@ -33,6 +33,8 @@ export interface BatchHeader {
   lastOffsetDelta: number
   /** Bytes of the whole batch, header included. */
   size: number
+  /** Epoch of the leader that appended it. */
+  leaderEpoch: number
   crc: number
   attributes: number
   codec: Codec
@@ -81,6 +83,7 @@ export function parseBatchHeader(bytes: Buffer, at = 0): BatchHeader {
     lastOffset: baseOffset + BigInt(lastOffsetDelta),
     lastOffsetDelta,
     size,
+    leaderEpoch: bytes.readInt32BE(at + 12),
     crc: bytes.readUInt32BE(at + 17),
     attributes,
     codec,

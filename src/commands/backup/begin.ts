@@ -3,6 +3,7 @@ import type { Context } from '../../base/context.ts'
 import { connectorStates } from '../../components/connect/inventory.ts'
 import { resumeConnectors } from '../../components/connect/control.ts'
 import { newBackupId } from '../../repository/layout.ts'
+import { newestId } from '../../repository/list-ids.ts'
 import { discardUnfinished, resumeUnfinished } from '../../repository/unfinished.ts'
 import { type BackupWriter, createBackupWriter } from '../../repository/write-backup.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -23,8 +24,13 @@ export async function beginBackup({ storage, fresh, config, context }: BeginOpti
   const adopted = await resumeUnfinished(storage, context)
   if (adopted !== undefined) await resumeLeftStopped(adopted, config, context)
   if (adopted !== undefined && !fresh) return adopted
-  if (adopted !== undefined) await discardUnfinished(storage)
-  return createBackupWriter({ storage, context, id: newBackupId(context.now()) })
+  if (adopted !== undefined) await discardUnfinished(storage, context)
+  return newBackup(storage, context)
+}
+
+/** Begins a new backup, whose id sorts behind every other. */
+export async function newBackup(storage: Storage, context: Context): Promise<BackupWriter> {
+  return createBackupWriter({ storage, context, id: newBackupId(context.now(), await newestId(storage)) })
 }
 
 async function resumeLeftStopped(adopted: BackupWriter, { connect }: DatapipeConfig, context: Context): Promise<void> {

@@ -6,14 +6,16 @@ import type { ConnectPart } from '../../components/connect/part.ts'
 import { assembleKafkaPart, backupTopics } from '../../components/kafka/backup.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
 import type { WalCapture } from '../../components/postgres/capture-wal.ts'
-import type { BasePart, PostgresPart } from '../../components/postgres/part.ts'
+import type { BasePart, PostgresPart, WalPart } from '../../components/postgres/part.ts'
 import { serverPart } from '../../components/postgres/probe.ts'
 import { backupRegistry } from '../../components/registry/backup.ts'
 import type { RegistryPart } from '../../components/registry/part.ts'
 import type { Finding } from '../../base/finding.ts'
 import { align } from '../../recovery-point/align.ts'
 import type { BackupWriter } from '../../repository/write-backup.ts'
+import type { Storage } from '../../storage/storage.ts'
 import { sideBySide } from '../side-by-side.ts'
+import { findEarlierTopics } from './earlier.ts'
 import type { Sources } from './sources.ts'
 import type { TakenPoint } from './take-point.ts'
 import { topicKinds } from './topic-kinds.ts'
@@ -22,7 +24,10 @@ export interface CaptureOptions {
   config: DatapipeConfig
   sources: Sources
   point: TakenPoint
-  postgres: { wal: WalCapture; base: BasePart } | undefined
+  /** `stored`: WAL behind the base that an earlier backup holds already. */
+  postgres: { wal: WalCapture; base: BasePart; stored?: WalPart | undefined } | undefined
+  /** Where to look for topics that an earlier backup holds; undefined when every byte is to be stored anew. */
+  earlierIn: Storage | undefined
   writer: BackupWriter
   context: Context
 }
@@ -71,13 +76,14 @@ async function captureConnect({ config, sources, point, writer, context }: Captu
 
 async function captureWal({ postgres, point, writer }: CaptureOptions) {
   if (postgres === undefined || point.lsn === undefined) throw new TypeError('no position in PostgreSQL')
-  const { base, wal } = postgres
-  return wal.collect(point.lsn, { writer: writer.component('postgres'), fromSegment: base.startSegment, timeline: base.timeline })
+  const { base, wal, stored } = postgres
+  return wal.collect(point.lsn, { writer: writer.component('postgres'), fromSegment: base.startSegment, timeline: base.timeline, stored })
 }
 
-async function captureTopics({ config, point: { topics, frozen }, writer, context }: CaptureOptions) {
+async function captureTopics({ config, point: { topics, frozen }, earlierIn, writer, context }: CaptureOptions) {
   if (config.kafka === undefined || topics === undefined || frozen === undefined) throw new TypeError('no topics')
-  return backupTopics({ config: config.kafka, topics, frozen, writer: writer.component('kafka'), context })
+  const earlier = earlierIn && (await findEarlierTopics(earlierIn, frozen.clusterId, context))
+  return backupTopics({ config: config.kafka, topics, frozen, earlier, writer: writer.component('kafka'), context })
 }
 
 function misalignment(point: TakenPoint, kafka: KafkaPart | undefined, base: BasePart | undefined, wal: PostgresPart['wal'] | undefined): Finding[] {

@@ -6,8 +6,14 @@ export interface Phase {
   seconds: number
 }
 
+export interface Recording {
+  context: Context
+  phases: Phase[]
+  findings: Finding[]
+}
+
 /** A context that also keeps what passes through it: finished phases with their seconds, and findings. */
-export function recording(context: Context): { context: Context; phases: Phase[]; findings: Finding[] } {
+export function recording(context: Context): Recording {
   const phases: Phase[] = []
   const findings: Finding[] = []
   const recorder: Context = {

@@ -3,11 +3,12 @@ import type { Context } from '../../base/context.ts'
 import type { Finding } from '../../base/finding.ts'
 import { connectKafka } from '../../clients/kafka/kafka-client.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
-import { type BackedUpPartition, backupPartition, type RememberedPartition } from './backup-partition.ts'
-import type { FrozenPartition, FrozenTopics } from './freeze.ts'
+import { type BackedUpPartition, backupPartition } from './backup-partition.ts'
+import type { FrozenTopics } from './freeze.ts'
+import { goOn } from './go-on.ts'
 import { inLanes } from './in-lanes.ts'
 import type { GroupSnapshot, KafkaPart, TopicPart } from './part.ts'
-import { partitionProgressSchema } from './partition-progress.ts'
+import { type EarlierTopics, writeProgress } from './progress-file.ts'
 import { mergeSchemaIds } from './schema-ids.ts'
 import type { TopicInfo } from './select-topics.ts'
 
@@ -15,6 +16,8 @@ export interface BackupTopicsOptions {
   config: KafkaConfig
   topics: TopicInfo[]
   frozen: FrozenTopics
+  /** What earlier backups have stored of these topics: only what came since is stored now. */
+  earlier?: EarlierTopics | undefined
   writer: ArtifactWriter
   context: Context
   /** Partitions read at the same time (default 4) and bytes of one fetch (default 2 MiB): together they bound the memory. */
@@ -28,27 +31,27 @@ export interface BackedUpTopics {
   features: Record<string, string>
   topics: TopicPart[]
   findings: Finding[]
+  /** Stored by this run. */
   bytes: number
-  /** Records stored that are not control records and not aborted. */
+  /** Records of the backup, those in files of earlier ones too, that are not control records and not aborted. */
   records: bigint
 }
 
 /**
  * Stores every partition of the topics up to its frozen end as RecordBatch bytes verbatim. Findings of grade harm mean that the backup
- * is incomplete. Work of an interrupted run is gone on with. Throws `kafka-corrupt`, `unreachable`, `storage-failed`.
+ * is incomplete. Work of an interrupted run and of earlier backups is gone on with. Throws `kafka-corrupt`, `unreachable`, `storage-failed`.
  */
 export async function backupTopics(options: BackupTopicsOptions): Promise<BackedUpTopics> {
   const { config, topics, frozen, writer, context } = options
   await using client = await connectKafka(config, context)
-  const remembered = rememberedPartitions(writer)
+  const { plans, findings: surprises } = await goOn({ client, topics, frozen, earlier: options.earlier, writer })
   const done = new Map<string, BackedUpPartition>()
-  const findings = [...frozen.findings]
+  const findings = [...frozen.findings, ...surprises]
   let progress = 0
   const work = topics.flatMap((topic) => (frozen.topics.get(topic.name) ?? []).map((partition) => ({ topic, partition })))
   await inLanes(work, options.lanes ?? 4, async ({ topic, partition }, lane) => {
     const key = `${topic.name}/${partition.partition}`
-    const before = remembered.get(key)
-    const goOn = before !== undefined && isUsable(before, topic, partition)
+    const { before, round } = plans.get(key) ?? { before: [], round: 1 }
     const result = await backupPartition(
       {
         client,
@@ -62,8 +65,8 @@ export async function backupTopics(options: BackupTopicsOptions): Promise<Backed
           context.emit({ type: 'progress', task: 'kafka backup', done: progress, unit: 'bytes' })
         },
       },
-      goOn ? before : undefined,
-      before === undefined ? 1 : goOn ? before.round : before.round + 1,
+      before,
+      round,
     )
     done.set(key, result)
     findings.push(...result.findings)
@@ -71,6 +74,17 @@ export async function backupTopics(options: BackupTopicsOptions): Promise<Backed
   const now = await client.retrying(() => client.topics(topics.map(({ name }) => name)))
   findings.push(...replacedTopics(now, topics, findings))
   const parts = topics.map((topic) => assembleTopic(topic, frozen, done))
+  await writeProgress(
+    writer,
+    topics.map(({ name, topicId }) => ({
+      name,
+      topicId,
+      partitions: (frozen.topics.get(name) ?? []).map(({ partition }) => ({
+        partition,
+        summaries: done.get(`${name}/${partition}`)?.summaries ?? [],
+      })),
+    })),
+  )
   const results = [...done.values()]
   return {
     clusterId: client.clusterId,
@@ -107,34 +121,6 @@ function assembleTopic(topic: TopicInfo, frozen: FrozenTopics, done: Map<string,
     partitions: partitions.map(({ part }) => part),
     schemaIds: mergeSchemaIds(partitions.map(({ schemaIds }) => schemaIds)),
   }
-}
-
-/** What an interrupted run remembered, per `topic/partition`, the newest round of each. */
-function rememberedPartitions(writer: ArtifactWriter): Map<string, RememberedPartition> {
-  const found = new Map<string, RememberedPartition>()
-  for (const { key, note, artifacts } of writer.notes()) {
-    const match = /^kafka\/([^/]+)\/(\d+)\/(\d+)\/\d+$/.exec(key)
-    if (match === null) continue
-    const name = `${decodeURIComponent(match[1] ?? '')}/${match[2]}`
-    const round = Number(match[3])
-    const known = found.get(name)
-    const entry = known === undefined || known.round < round ? { progress: [], artifacts: [], round } : known
-    found.set(name, entry)
-    const progress = partitionProgressSchema.safeDecode(note as never)
-    if (!progress.success || artifacts.length !== 1) continue
-    // A note that another version wrote, or whose file is gone, ends what can be used of this partition: the counts then do not add up.
-    if ((entry.progress.at(-1)?.records ?? 0n) + progress.data.artifact.records !== progress.data.records) continue
-    entry.progress.push(progress.data)
-    entry.artifacts.push(...artifacts)
-  }
-  return found
-}
-
-/** True when remembered work fits the partition as it is now: the same topic, and nothing missing between its end and today's start. */
-function isUsable(remembered: RememberedPartition, topic: TopicInfo, frozen: FrozenPartition): boolean {
-  const last = remembered.progress.at(-1)
-  if (last === undefined || last.topicId !== topic.topicId) return false
-  return last.startOffset <= frozen.startOffset && frozen.startOffset <= last.nextOffset && last.nextOffset <= frozen.endOffset
 }
 
 function replacedTopics(now: { name: string; topicId: string }[], topics: TopicInfo[], known: Finding[]): Finding[] {

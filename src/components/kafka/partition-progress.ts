@@ -1,41 +1,6 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { BatchHeader } from '../../clients/kafka/record-batch.ts'
-import {
-  abortedRangeSchema,
-  type BatchArtifact,
-  batchArtifactSchema,
-  decimal,
-  gapLimit,
-  type gapSchema,
-  gapsSchema,
-  schemaSideSchema,
-} from './part.ts'
-
-const transactionStateSchema = z.strictObject({
-  open: z.array(z.strictObject({ producerId: decimal, firstOffset: decimal, records: decimal })),
-  listed: z.array(z.strictObject({ producerId: decimal, firstOffset: decimal })),
-  ranges: z.array(abortedRangeSchema),
-  abortedRecords: decimal,
-})
-
-/**
- * How far a partition is stored: remembered with every artifact, so that an interrupted run goes on from `nextOffset`
- * instead of reading everything again.
- */
-export const partitionProgressSchema = z.strictObject({
-  topicId: z.string(),
-  startOffset: decimal,
-  /** The offset after the last stored batch. */
-  nextOffset: decimal,
-  /** Data records stored, aborted ones included. */
-  records: decimal,
-  transactions: transactionStateSchema,
-  gaps: gapsSchema,
-  schemaIds: z.strictObject({ key: schemaSideSchema, value: schemaSideSchema }),
-  /** The artifact that this progress was remembered with. */
-  artifact: batchArtifactSchema,
-})
-export type PartitionProgress = z.output<typeof partitionProgressSchema>
+import { type BatchArtifact, gapLimit, type gapSchema, type gapsSchema } from './part.ts'
 
 /** Adds a batch to the description of the artifact that it is written to. */
 export function countBatch(artifact: BatchArtifact, header: BatchHeader): void {

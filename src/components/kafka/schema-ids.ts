@@ -97,3 +97,22 @@ export function mergeSchemaIds(parts: SchemaIds[]): SchemaIds {
   }
   return { key: merge(parts.map((part) => part.key)), value: merge(parts.map((part) => part.value)) }
 }
+
+/** The ids of a partition's files, in their order, as one scan over all of them would give them. */
+export function joinSchemaIds(files: SchemaIds[]): SchemaIds {
+  const join = (sides: SchemaSide[]): SchemaSide => {
+    const ids = new Map<number, SchemaSide['ids'][number]>()
+    for (const side of sides) {
+      const seen = [...side.ids].sort((a, b) => (a.offset < b.offset ? -1 : 1))
+      for (const entry of seen) if (!ids.has(entry.id) && ids.size < idLimit) ids.set(entry.id, entry)
+    }
+    const sum = (count: (side: SchemaSide) => bigint) => sides.reduce((total, side) => total + count(side), 0n)
+    return {
+      framed: sum((side) => side.framed),
+      notFramed: sum((side) => side.notFramed),
+      nulls: sum((side) => side.nulls),
+      ids: [...ids.values()].sort((a, b) => a.id - b.id),
+    }
+  }
+  return { key: join(files.map((file) => file.key)), value: join(files.map((file) => file.value)) }
+}

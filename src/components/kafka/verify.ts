@@ -52,6 +52,7 @@ async function verifyPartition({ topic, partition, reader, context, onBytes }: V
   const unsettled = new Map<bigint, boolean>()
   const gaps: PartitionPart['gaps'] = { count: 0, offsets: 0n, first: [] }
   let next = partition.startOffset
+  let first = true
   let committed = 0n
   let readable = true
   for (const artifact of partition.artifacts) {
@@ -62,6 +63,9 @@ async function verifyPartition({ topic, partition, reader, context, onBytes }: V
         onBytes(header.size)
         if (seen.batches === 0) seen.firstOffset = header.baseOffset
         countBatch(seen, header)
+        // Retention moves a partition's start into the middle of a file: batches before it are stored, and gaps count from the first.
+        if (first && header.baseOffset < next) next = header.baseOffset
+        first = false
         if (header.lastOffset < next) throw new DatapipeError('artifact-damaged', `offsets go back from ${next} to ${header.baseOffset}`)
         if (header.baseOffset > next) addGap(gaps, { from: next, to: header.baseOffset, reason: 'unknown' })
         next = header.lastOffset + 1n
@@ -79,6 +83,7 @@ async function verifyPartition({ topic, partition, reader, context, onBytes }: V
     } catch (error) {
       if (!(error instanceof DatapipeError) || error.code === 'interrupted') throw error
       readable = false
+      first = false
       findings.push(damage(artifact, item, next, error))
       next = artifact.lastOffset + 1n
     }

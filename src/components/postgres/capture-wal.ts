@@ -21,6 +21,8 @@ export interface CollectOptions {
   /** The base backup's first segment and timeline. */
   fromSegment: string
   timeline: number
+  /** WAL behind the same base backup that an earlier backup has stored: it is referred to, not looked for. */
+  stored?: WalPart | undefined
   /** How long a segment may take to arrive; 10 minutes when left out. */
   timeoutMs?: number
 }
@@ -32,6 +34,12 @@ export interface WalCapture extends AsyncDisposable {
    * `archive-broken` with the archiver's last failure when segments stop coming.
    */
   collect(uptoLsn: Lsn, options: CollectOptions): Promise<WalPart>
+  /** Gives up the room of received segments that a finished backup holds. Archives of others are not touched. */
+  forget(stored: WalPart): Promise<void>
+  /** Whether a segment and all after it can still be collected: what a base backup needs that is gone on with. */
+  brings(segment: string): Promise<boolean>
+  /** Remembers a slot made here for the next backup as well: after a kill, whoever goes on with that one removes it. */
+  rememberIn(writer: ArtifactWriter): Promise<void>
   stop(): Promise<void>
 }
 
@@ -70,9 +78,25 @@ export async function startWalCapture({ config, spoolDirectory, writer, context 
       const reaches = await reachBeyond(client, uptoLsn, options.timeline)
       const names = segmentsFrom(options.fromSegment, reaches - 1n, BigInt(probe.walSegmentSize))
       const expected = { systemIdentifier: probe.systemIdentifier, segmentSize: BigInt(probe.walSegmentSize), majorVersion: probe.majorVersion }
-      await arrive({ names, source, client, context, bytes: probe.walSegmentSize, timeoutMs: options.timeoutMs ?? 600_000, check: receiver?.check })
+      const stored = new Map(options.stored?.segments.map(({ name, artifact }) => [name, artifact]))
+      const missing = names.filter((name) => !stored.has(name))
+      await refer(options)
+      await arrive({
+        names: missing,
+        source,
+        client,
+        context,
+        bytes: probe.walSegmentSize,
+        timeoutMs: options.timeoutMs ?? 600_000,
+        check: receiver?.check,
+      })
       const segments: WalPart['segments'] = []
       for (const name of names) {
+        const artifact = stored.get(name)
+        if (artifact !== undefined) {
+          segments.push({ name, artifact })
+          continue
+        }
         const path = await presentPath(source, name)
         const fault = segmentFault({ name, bytes: (await stat(path)).size, head: await readHead(path) }, expected)
         if (fault !== undefined) throw new DatapipeError('archive-broken', `WAL segment ${name} ${fault}`, { path })
@@ -85,9 +109,26 @@ export async function startWalCapture({ config, spoolDirectory, writer, context 
       if (path !== undefined) histories.push({ name: history, artifact: await store(options.writer, probe.systemIdentifier, history, path, context) })
       return { segments, histories, reachesLsn: formatLsn(reaches) }
     },
+    async forget({ segments }) {
+      if (receiver !== undefined) for (const { name } of segments) await rm(join(received, name), { force: true })
+    },
+    async brings(segment) {
+      if (archive.mode === 'receive') return false
+      if ((await source.find(segment)) !== undefined) return true
+      await using client = await connectPostgres(config.url, { signal: context.signal })
+      const [row] = await client.query<{ current: string }>('SELECT pg_walfile_name(pg_current_wal_lsn()) AS current')
+      return row !== undefined && row.current <= segment
+    },
+    rememberIn: async (next) => receiver?.rememberIn(next),
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** Throws `wal-gap` when a segment that is said to be stored is not there. */
+async function refer({ stored, writer }: CollectOptions): Promise<void> {
+  if (stored === undefined || (await writer.refer([...stored.segments, ...stored.histories].map(({ artifact }) => artifact)))) return
+  throw new DatapipeError('wal-gap', 'WAL segments that an earlier backup has stored are missing or short', { hint: 'run the backup again' })
 }
 
 async function checkArchiving(path: string, probe: { archiveMode: string }): Promise<void> {

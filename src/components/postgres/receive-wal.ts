@@ -11,6 +11,8 @@ import type { PostgresTools } from './tools.ts'
 export interface WalReceiver {
   /** Throws `archive-broken` with pg_receivewal's last words when it has ended. */
   check(): void
+  /** Remembers a slot that we made for another backup too. */
+  rememberIn(writer: ArtifactWriter): Promise<void>
   /** Ends it and removes the slot, unless the slot was there before us. */
   stop(): Promise<void>
 }
@@ -59,6 +61,9 @@ export async function receiveWal({ config, slot, directory, tools, writer, conte
   return {
     check() {
       if (!running) throw new DatapipeError('archive-broken', `pg_receivewal has ended: ${tool.lastWords()}`, { path: slot })
+    },
+    async rememberIn(next) {
+      if (made) await next.remember(slotNote, slot, [])
     },
     async stop() {
       await tool.stop('SIGINT')

@@ -1,0 +1,51 @@
+import { offsetForLeaderEpochV2, offsetForLeaderEpochV4 } from '@platformatic/kafka'
+import { throwOnError } from './failure.ts'
+import type { Broker, KafkaClient } from './kafka-client.ts'
+
+/** What a log knows of a leader epoch: the greatest epoch up to the one asked for, and the offset after its last record; -1 for none. */
+export interface EpochEnd {
+  leaderEpoch: number
+  endOffset: bigint
+}
+
+/**
+ * Asks the leaders where leader epochs end in their logs (KIP-101, KIP-320), keyed topic and partition. A log that has lost or replaced
+ * what it once held answers with an earlier epoch, or with a smaller offset. Retries while leaders move.
+ */
+export async function epochEnds(client: KafkaClient, wanted: Map<string, Map<number, number>>): Promise<Map<string, Map<number, EpochEnd>>> {
+  return client.retrying(
+    async () => {
+      const byBroker = new Map<number, { broker: Broker; topics: Map<string, { partitionIndex: number; leaderEpoch: number }[]> }>()
+      for (const [topic, epochs] of wanted) {
+        for (const [partitionIndex, leaderEpoch] of epochs) {
+          const broker = await client.leaderOf(topic, partitionIndex)
+          const entry = byBroker.get(broker.nodeId) ?? { broker, topics: new Map() }
+          byBroker.set(broker.nodeId, entry)
+          const asked = entry.topics.get(topic) ?? []
+          entry.topics.set(topic, asked)
+          asked.push({ partitionIndex, leaderEpoch })
+        }
+      }
+      const found = new Map<string, Map<number, EpochEnd>>()
+      for (const { broker, topics } of byBroker.values()) {
+        const answer = await client.call(
+          broker,
+          'main',
+          [offsetForLeaderEpochV4.api, offsetForLeaderEpochV2.api],
+          -1,
+          [...topics].map(([name, partitions]) => ({ name, partitions: partitions.map((partition) => ({ ...partition, currentLeaderEpoch: -1 })) })),
+        )
+        for (const { topic, partitions } of answer.topics) {
+          const ends = found.get(topic) ?? new Map<number, EpochEnd>()
+          found.set(topic, ends)
+          for (const { errorCode, partition, leaderEpoch, endOffset } of partitions) {
+            throwOnError(errorCode, `read the end of leader epochs of topic ${topic} partition ${partition}`)
+            ends.set(partition, { leaderEpoch, endOffset })
+          }
+        }
+      }
+      return found
+    },
+    { onRetry: () => client.forgetLeaders(...wanted.keys()) },
+  )
+}

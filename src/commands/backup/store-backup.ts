@@ -1,0 +1,124 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import { inPhase } from '../../base/context.ts'
+import { answers } from '../../base/errors.ts'
+import type { Finding } from '../../base/finding.ts'
+import { formatLsn, parseLsn } from '../../base/lsn.ts'
+import { endOffsetsOf } from '../../components/kafka/freeze.ts'
+import { encodeKafkaPart } from '../../components/kafka/part.ts'
+import type { PostgresPart } from '../../components/postgres/part.ts'
+import { type BackupEntry, describeManifest } from '../../repository/list-backups.ts'
+import { type Manifest, manifestFormat, type RecoveryPoint } from '../../repository/manifest.ts'
+import type { BackupWriter } from '../../repository/write-backup.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { productVersion } from '../version.ts'
+import { type Captured, type CaptureOptions, capture } from './capture.ts'
+import type { Phase, Recording } from './recording.ts'
+import type { Sources } from './sources.ts'
+import { type TakenPoint, takePoint, unheld } from './take-point.ts'
+
+export interface BackupResult {
+  exitCode: number
+  id: string
+  resumed: boolean
+  recoveryPoint: RecoveryPoint
+  /** Seconds that change capture stood still in the attempt that counted, and how many attempts it took; 0 without a connector. */
+  pausedSeconds: number
+  attempts: number
+  artifacts: number
+  bytes: number
+  /** What of that earlier backups had stored already. */
+  earlier: BackupEntry['earlier']
+  records: number
+  seconds: number
+  phases: Phase[]
+  findings: Finding[]
+}
+
+export interface StoreOptions {
+  config: DatapipeConfig
+  storage: Storage
+  writer: BackupWriter
+  sources: Sources
+  postgres: CaptureOptions['postgres']
+  /** Store every byte anew, whatever earlier backups hold. */
+  full: boolean
+  label: string | undefined
+  startedAt: string
+  recording: Recording
+}
+
+/**
+ * Takes a recovery point, stores what belongs to it, and makes it a backup: the manifest is written last. WAL capture runs already, and
+ * the base backup is there.
+ */
+export async function storeBackup(options: StoreOptions): Promise<{ result: BackupResult; postgres: PostgresPart | undefined }> {
+  const { config, sources, writer, postgres } = options
+  const { context, phases, findings } = options.recording
+  const started = performance.now()
+  const point = await takePoint({
+    config,
+    sources,
+    writer: writer.component('connect'),
+    notBefore: postgres && parseLsn(postgres.base.stopLsn),
+    context,
+  })
+  const captured = await capture({ config, sources, point, postgres, earlierIn: options.full ? undefined : options.storage, writer, context })
+  findings.push(...captured.findings, ...unheld(sources))
+  const recoveryPoint = recoveryPointOf(writer.id, point, captured)
+  const complete = !findings.some(({ severity }) => severity === 'harm')
+  const manifest: Manifest = {
+    format: manifestFormat,
+    id: writer.id,
+    ...(options.label === undefined ? {} : { label: options.label }),
+    createdBy: `datapipe ${productVersion}`,
+    startedAt: options.startedAt,
+    finishedAt: context.now().toISOString(),
+    complete,
+    recoveryPoint,
+    components: {
+      ...(captured.postgres && { postgres: captured.postgres }),
+      ...(captured.kafka && { kafka: encodeKafkaPart(captured.kafka) }),
+      ...(captured.registry && { registry: captured.registry }),
+      ...(captured.connect && { connect: captured.connect }),
+    },
+    findings,
+    phases,
+    artifacts: writer.artifacts(),
+  }
+  await inPhase(context, 'write the manifest', () => writer.commit(manifest))
+  const result: BackupResult = {
+    exitCode: complete ? answers.ok : answers.incomplete,
+    id: writer.id,
+    resumed: writer.resumed,
+    recoveryPoint,
+    pausedSeconds: point.pausedSeconds,
+    attempts: point.attempts,
+    artifacts: manifest.artifacts.length,
+    bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    earlier: describeManifest(manifest).earlier,
+    records: Number(captured.records),
+    seconds: (performance.now() - started) / 1000,
+    phases,
+    findings,
+  }
+  return { result, postgres: captured.postgres }
+}
+
+function recoveryPointOf(id: string, point: TakenPoint, { postgres, kafka }: Captured): RecoveryPoint {
+  return {
+    name: `datapipe_${id}`,
+    kind: point.kind,
+    takenAt: point.takenAt,
+    ...(postgres !== undefined &&
+      point.lsn !== undefined && {
+        postgres: {
+          systemIdentifier: postgres.server.systemIdentifier,
+          timeline: postgres.base.timeline,
+          lsn: formatLsn(point.lsn),
+          ...(point.xid === undefined ? {} : { xid: point.xid }),
+          ...(point.time === undefined ? {} : { time: point.time }),
+        },
+      }),
+    ...(kafka !== undefined && point.frozen !== undefined && { kafka: { clusterId: kafka.clusterId, endOffsets: endOffsetsOf(point.frozen) } }),
+  }
+}
