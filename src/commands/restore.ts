@@ -149,7 +149,7 @@ async function bringRegistry({ parts, config, backup, plan, options, context }: 
     reader: backup.component('registry'),
     config: registry,
     route: plan.registry.route,
-    usedIds: usedIdsOf(parts.kafka),
+    usedIds: usedIdsOf(parts),
     context,
   })
 }

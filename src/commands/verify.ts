@@ -106,7 +106,7 @@ async function verifyComponents(backup: Backup, intact: Set<string>, context: Co
   if (postgres !== undefined) await look('postgres', () => verifyPostgres(postgres, reader('postgres'), backup.manifest.recoveryPoint, context))
   if (kafka !== undefined) await look('kafka', () => verifyKafka(kafka, reader('kafka'), context))
   if (registry !== undefined) {
-    await look('registry', () => verifyRegistry({ part: registry, reader: reader('registry'), usedIds: usedIdsOf(kafka) }))
+    await look('registry', () => verifyRegistry({ part: registry, reader: reader('registry'), usedIds: usedIdsOf(parts) }))
   }
   if (connect !== undefined) await look('connect', () => verifyConnect({ part: connect, reader: reader('connect') }))
   return findings

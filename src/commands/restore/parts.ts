@@ -27,12 +27,13 @@ export function partsOf({ manifest }: Pick<Backup, 'manifest'>, only?: Component
 }
 
 /**
- * Schema ids that the records of a backup carry. Only sides on which every record is framed count: five bytes of anything that begin
- * with a zero look like an id.
+ * Schema ids that the records of a backup carry. Sides with records that are not framed count, too (an empty value among Avro ones is
+ * no rarity); where most are not, only ids that the registry had do.
  */
-export function usedIdsOf(part: KafkaPart | undefined): UsedSchemaId[] {
-  if (part === undefined) return []
-  return schemaIdsOf(part)
-    .filter(({ avro }) => avro)
-    .flatMap(({ topic, ids }) => ids.map(({ id, partition, offset }) => ({ id, topic, partition, offset })))
+export function usedIdsOf({ kafka, registry }: Pick<Parts, 'kafka' | 'registry'>): UsedSchemaId[] {
+  if (kafka === undefined) return []
+  const known = new Set(registry?.ids.map(({ id }) => id))
+  return schemaIdsOf(kafka).flatMap(({ topic, framed, ids }) =>
+    ids.filter(({ id }) => framed !== 'hardly' || known.has(id)).map(({ id, partition, offset }) => ({ id, topic, partition, offset })),
+  )
 }

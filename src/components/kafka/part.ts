@@ -119,12 +119,17 @@ export function encodeKafkaPart(part: KafkaPart): KafkaPartJson {
   return z.encode(kafkaPartSchema, part)
 }
 
-/** Schema ids that records of the backup carry, per topic and side; a side is Avro when every record that is not null is framed. */
-export function schemaIdsOf(part: KafkaPart): { topic: string; side: 'key' | 'value'; avro: boolean; ids: SchemaSide['ids'] }[] {
+/**
+ * Schema ids that records of the backup carry, per topic and side. `avro`: every record that is not null is framed; `mostly`: at least
+ * half of them; `hardly`: fewer, and what looks like an id may be five bytes of anything that begin with a zero.
+ */
+export function schemaIdsOf(
+  part: KafkaPart,
+): { topic: string; side: 'key' | 'value'; framed: 'avro' | 'mostly' | 'hardly'; ids: SchemaSide['ids'] }[] {
   return part.topics.flatMap((topic) =>
     (['key', 'value'] as const).map((side) => {
       const { framed, notFramed, ids } = topic.schemaIds[side]
-      return { topic: topic.name, side, avro: framed > 0n && notFramed === 0n, ids }
+      return { topic: topic.name, side, framed: notFramed === 0n ? 'avro' : framed >= notFramed ? 'mostly' : 'hardly', ids }
     }),
   )
 }
