@@ -100,7 +100,7 @@ function holds(side: Side, component: ComponentName): boolean {
 const comparisons: Record<ComponentName, (a: Side, b: Side, context: Context) => Promise<Finding[]>> = {
   postgres: (a, b, context) =>
     withUrl(a, context, (urlA) => withUrl(b, context, (urlB) => diffPostgres(urlA, urlB, context, { sides: [a.name, b.name] }))),
-  kafka: (a, b, context) => diffKafka(kafkaSide(a), kafkaSide(b), context, { sides: [a.name, b.name] }),
+  kafka: (a, b, context) => diffKafka(kafkaSide(a), kafkaSide(b), context, { sides: [a.name, b.name], hideValuesOf: internalTopics(a, b) }),
   registry: async (a, b, context) => diffRegistry(await registrySnapshot(a, context), await registrySnapshot(b, context), { a: a.name, b: b.name }),
   connect: async (a, b, context) => diffConnect(await connectInventory(a, context), await connectInventory(b, context), { a: a.name, b: b.name }),
 }
@@ -129,6 +129,23 @@ function kafkaSide(side: Side): KafkaSide {
     return { kind: 'backup', part: side.parts.kafka, reader: side.backup.component('kafka') }
   if (side.config.kafka === undefined) throw new TypeError('no kafka on this side')
   return { kind: 'live', config: side.config.kafka }
+}
+
+/** Topics that either side knows as Connect's or the registry's own: configurations in them hold secrets in clear. */
+function internalTopics(...sides: Side[]): (topic: string) => boolean {
+  const named = sides.flatMap((side) => {
+    const { connect, registry } = side.config
+    const configured = [connect?.configTopic, connect?.offsetTopic, connect?.statusTopic, registry?.topic]
+    if (side.kind === 'live') return configured
+    const { kafka, connect: stored } = side.parts
+    return [
+      ...configured,
+      ...Object.values(stored?.internalTopics ?? {}),
+      ...(kafka?.topics ?? []).flatMap(({ name, kind }) => (kind === 'internal' ? [name] : [])),
+    ]
+  })
+  const internal = new Set(named)
+  return (topic) => internal.has(topic)
 }
 
 function registrySnapshot(side: Side, context: Context) {

@@ -22,13 +22,14 @@ async function* portions(items: KafkaRecord[]) {
 async function compare(
   left: KafkaRecord[],
   right: KafkaRecord[],
-  options: { sameOffsets?: boolean; positions?: [bigint[], bigint[]]; limit?: number } = {},
+  options: { sameOffsets?: boolean; positions?: [bigint[], bigint[]]; limit?: number; hideValues?: boolean } = {},
 ) {
   const { findings, ordinals } = await compareRecords(portions(left), portions(right), {
     item: 't/0',
     sides: ['a', 'b'],
     sameOffsets: options.sameOffsets ?? false,
     limit: options.limit ?? 10,
+    ...(options.hideValues === undefined ? {} : { hideValues: options.hideValues }),
     positions: options.positions ?? [[], []],
   })
   return { found: findings.map(({ code, item }) => `${code} ${item}`), messages: findings.map(({ message }) => message), ordinals }
@@ -102,4 +103,17 @@ test('positions point to the same pair whatever their offsets; a shift by a reco
     [3n, 3n],
     [10n, 9n],
   ])
+})
+
+test('of a topic that may hold secrets, findings show keys, and of values only length and hash', async () => {
+  const secret = (n: number) => ({ ...record(n), value: Buffer.from(`{"database.password":"hunter${n}"}`) })
+  const record = (n: number): KafkaRecord => ({ offset: BigInt(n), timestamp: 1n, key: Buffer.from(`connector-${n}`), value: null, headers: [] })
+  const withHeader = { ...record(4), headers: [{ key: Buffer.from('h'), value: Buffer.from('hunter4') }] }
+  const left = [secret(0), secret(1), record(2), withHeader]
+  const right = [{ ...secret(0), value: Buffer.from('hunter') }, record(2), secret(3), record(4)]
+  const { messages } = await compare(left, right, { hideValues: true })
+  expect(messages).toHaveLength(4)
+  expect(messages.join('\n')).not.toContain('hunter')
+  expect(messages[0]).toMatch(/^value 31 bytes \(SHA-256 [0-9a-f]{12}…\) against 6 bytes .* of key "connector-0"/)
+  expect((await compare(left, right)).messages.join()).toContain('hunter')
 })

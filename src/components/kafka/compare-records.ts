@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Finding } from '../../base/finding.ts'
 import type { KafkaRecord } from '../../clients/kafka/records.ts'
 
@@ -12,6 +13,8 @@ export interface CompareOptions {
   limit: number
   /** Positions of interest on either side: which record each points to is found on the way. */
   positions: [bigint[], bigint[]]
+  /** Findings tell values by length and hash: those of Connect's own topics hold connectors' secrets, and findings end in logs and reports. */
+  hideValues?: boolean
 }
 
 export interface Comparison {
@@ -46,7 +49,7 @@ export async function compareRecords(
     const [other] = right.items
     if (one === undefined && other === undefined) break
     if (one !== undefined && other !== undefined) {
-      if (differenceOf(one, other, options.sameOffsets) === undefined) {
+      if (differenceOf(one, other, options) === undefined) {
         left.drop(pairs)
         right.drop(pairs)
         pairs++
@@ -70,7 +73,7 @@ function explain(left: Window, right: Window, options: CompareOptions, pairs: bi
   const [one] = left.items
   const [other] = right.items
   const same = (x: KafkaRecord | undefined, y: KafkaRecord | undefined) =>
-    x !== undefined && y !== undefined && differenceOf(x, y, options.sameOffsets) === undefined
+    x !== undefined && y !== undefined && differenceOf(x, y, options) === undefined
   const skippedLeft = left.items.findIndex((item) => same(item, other))
   const skippedRight = right.items.findIndex((item) => same(item, one))
   const rightIsExtra = skippedRight > 0 && (skippedLeft < 0 || skippedRight <= skippedLeft)
@@ -84,27 +87,29 @@ function explain(left: Window, right: Window, options: CompareOptions, pairs: bi
   }
   left.drop(pairs)
   right.drop(pairs)
-  const what = one === undefined || other === undefined ? '' : differenceOf(one, other, options.sameOffsets)
+  const what = one === undefined || other === undefined ? '' : differenceOf(one, other, options)
   const message = `${what} (${options.sides[0]} offset ${one?.offset}, ${options.sides[1]} offset ${other?.offset})`
   return { finding: harm('record-differs', `${options.item}/${one?.offset}`, message), paired: true }
 }
 
 function onlyIn(code: string, record: KafkaRecord, options: CompareOptions, [has, lacks]: [string, string]): Finding {
-  return harm(code, `${options.item}/${record.offset}`, `${has} has a record that ${lacks} lacks: ${describeRecord(record)}`)
+  return harm(code, `${options.item}/${record.offset}`, `${has} has a record that ${lacks} lacks: ${describeRecord(record, options)}`)
 }
 
 /** What differs first between two records, with both values; undefined when nothing does. */
-export function differenceOf(a: KafkaRecord, b: KafkaRecord, sameOffsets: boolean): string | undefined {
+function differenceOf(a: KafkaRecord, b: KafkaRecord, { sameOffsets, hideValues }: Pick<CompareOptions, 'sameOffsets' | 'hideValues'>) {
+  const showValue = hideValues ? fingerprint : show
   if (sameOffsets && a.offset !== b.offset) return `offset ${a.offset} against ${b.offset}`
   if (!sameBytes(a.key, b.key)) return `key ${show(a.key)} against ${show(b.key)}`
-  if (!sameBytes(a.value, b.value)) return `value ${show(a.value)} against ${show(b.value)} of key ${show(a.key)}`
+  if (!sameBytes(a.value, b.value)) return `value ${showValue(a.value)} against ${showValue(b.value)} of key ${show(a.key)}`
   if (a.timestamp !== b.timestamp) return `timestamp ${a.timestamp} against ${b.timestamp} of key ${show(a.key)}`
-  if (a.headers.length !== b.headers.length) return `headers ${showHeaders(a)} against ${showHeaders(b)} of key ${show(a.key)}`
-  const differing = a.headers.findIndex((header, index) => {
-    const other = b.headers[index]
-    return other === undefined || !header.key.equals(other.key) || !sameBytes(header.value, other.value)
-  })
-  return differing < 0 ? undefined : `headers ${showHeaders(a)} against ${showHeaders(b)} of key ${show(a.key)}`
+  const differing =
+    a.headers.length !== b.headers.length ||
+    a.headers.some((header, index) => {
+      const other = b.headers[index]
+      return other === undefined || !header.key.equals(other.key) || !sameBytes(header.value, other.value)
+    })
+  return differing ? `headers ${showHeaders(a, showValue)} against ${showHeaders(b, showValue)} of key ${show(a.key)}` : undefined
 }
 
 function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
@@ -112,8 +117,13 @@ function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
 }
 
 /** A record in one line: offset, key, value, timestamp. */
-export function describeRecord(record: KafkaRecord): string {
-  return `offset ${record.offset}, key ${show(record.key)}, value ${show(record.value)}, timestamp ${record.timestamp}`
+function describeRecord({ offset, key, value, timestamp }: KafkaRecord, { hideValues }: Pick<CompareOptions, 'hideValues'>): string {
+  return `offset ${offset}, key ${show(key)}, value ${hideValues ? fingerprint(value) : show(value)}, timestamp ${timestamp}`
+}
+
+/** Enough to tell two values apart, and nothing of what they say. */
+function fingerprint(bytes: Buffer | null): string {
+  return bytes === null ? 'null' : `${bytes.length} bytes (SHA-256 ${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}…)`
 }
 
 function show(bytes: Buffer | null): string {
@@ -124,7 +134,8 @@ function show(bytes: Buffer | null): string {
   return full.length > 120 ? `${full.slice(0, 120)}… (${bytes.length} bytes)` : full
 }
 
-const showHeaders = (record: KafkaRecord) => `[${record.headers.map(({ key, value }) => `${show(key)}: ${show(value)}`).join(', ')}]`
+const showHeaders = (record: KafkaRecord, showValue: (bytes: Buffer | null) => string) =>
+  `[${record.headers.map(({ key, value }) => `${show(key)}: ${showValue(value)}`).join(', ')}]`
 
 interface Window {
   items: KafkaRecord[]

@@ -15,6 +15,8 @@ export interface DiffOptions {
   /** Only these topics and groups; all of both sides when left out. */
   topics?: string[]
   groups?: string[]
+  /** Whose records may hold secrets: their values are told by length and hash, never shown. */
+  hideValuesOf?: (topic: string) => boolean
 }
 
 /**
@@ -37,7 +39,8 @@ export async function diffKafka(a: KafkaSide, b: KafkaSide, context: Context, op
     findings.push(...compareShape(topic, other, sides))
     for (const partition of topic.partitions.filter((candidate) => other.partitions.includes(candidate))) {
       if (context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while comparing topics')
-      const comparison = await comparePartition({ left, right, topic, other, partition, sides, limit: options.limit ?? 5 })
+      const hideValues = options.hideValuesOf?.(topic.name) ?? false
+      const comparison = await comparePartition({ left, right, topic, other, partition, sides, limit: options.limit ?? 5, hideValues })
       findings.push(...comparison.findings)
       compared.set(`${topic.name}/${partition}`, comparison)
     }
@@ -59,9 +62,10 @@ interface PartitionComparison {
   partition: number
   sides: [string, string]
   limit: number
+  hideValues: boolean
 }
 
-function comparePartition({ left, right, topic, other, partition, sides, limit }: PartitionComparison): Promise<Comparison> {
+function comparePartition({ left, right, topic, other, partition, sides, limit, hideValues }: PartitionComparison): Promise<Comparison> {
   const positions = (side: OpenSide) =>
     side.groups.flatMap(({ offsets }) =>
       offsets.filter((item) => item.topic === topic.name && item.partition === partition).map(({ offset }) => offset),
@@ -71,6 +75,7 @@ function comparePartition({ left, right, topic, other, partition, sides, limit }
     sides,
     sameOffsets: topic.topicId === other.topicId,
     limit,
+    hideValues,
     positions: [positions(left), positions(right)],
   })
 }
