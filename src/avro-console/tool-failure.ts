@@ -40,12 +40,6 @@ export function thrownText({ type, message }: Thrown): string {
 
 const configException = 'org.apache.kafka.common.config.ConfigException'
 
-/** A value that a setting does not take: `Invalid value yes for configuration x: Expected …`. */
-export function invalidSetting(name: string, value: string, expected?: string): ToolFailure {
-  const text = `Invalid value ${value} for configuration ${name}${expected === undefined ? '' : `: ${expected}`}`
-  return new ToolFailure('start', { type: configException, message: text })
-}
-
 /** A setting that the Java tools have and these do not; never ignored. `hint` says what to do instead. */
 export function unsupportedSetting(name: string, value: string, hint?: string): ToolFailure {
   return new ToolFailure('start', { type: configException, message: `${name}=${value} is not supported` }, hint === undefined ? {} : { hint })

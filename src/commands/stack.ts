@@ -102,13 +102,6 @@ export async function stackStop(options: StackServerOptions): Promise<{ componen
   return { component: options.component }
 }
 
-/** Stops one server and deletes its data directory. */
-export async function stackDestroy(options: StackServerOptions): Promise<{ component: ComponentName }> {
-  const stack = await chosenStack(options)
-  await stack.destroy(options.component)
-  return { component: options.component }
-}
-
 /** The stack in the named directory, or the only one that `stack up` started. */
 async function chosenStack(options: { context: Context; directory?: string }): Promise<EmbeddedStack> {
   if (options.directory !== undefined) return openEmbeddedStack(options.directory, options.context)
