@@ -109,7 +109,7 @@ describe('everything backed up, wiped and restored', () => {
 
   test('restore brings back topics, records, configurations and groups: the diff is empty, and kafkajs reads the same', async () => {
     const plan = await planRestoreTopics({ part, config, topics, context })
-    expect(plan.map(({ text }) => text).join('\n')).toContain('create topic transactions (2 partitions')
+    expect(plan.steps.map(({ text }) => text).join('\n')).toContain('create topic transactions (2 partitions')
     const { offsetMap, counts, findings } = await restoreTopics({ part, reader, config, topics, context })
     expect(counts).toMatchObject({ topics: topics.length })
     expect(findings).toEqual([])
@@ -293,7 +293,7 @@ test('an existing empty topic is taken; damage stops a restore; a topic with oth
   })
   await wipeAll()
   await createTopic(client, { name: 'many', partitions: 3, replicationFactor: 1, configs: {} })
-  await expect(restoreTopics({ part, reader, config, topics: ['many'], context })).rejects.toMatchObject({ code: 'target-not-empty' })
+  await expect(restoreTopics({ part, reader, config, topics: ['many'], context })).rejects.toMatchObject({ code: 'partitions-differ' })
 })
 
 test('a broker that goes away in the middle of a restore is waited for; nothing is lost or doubled', async () => {

@@ -59,6 +59,12 @@ export const kafkaConfigSchema = z.strictObject({
   sasl: z.strictObject({ mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']), username: z.string(), password: secret }).optional(),
   /** Present, also when empty: the brokers are spoken to by TLS. */
   tls: tls.optional(),
+  restore: z
+    .strictObject({
+      /** Replicas of the topics that a restore creates, instead of their own: for a cluster with fewer brokers. */
+      replicationFactor: z.int().min(1).max(32767).optional(),
+    })
+    .optional(),
 })
 
 export const registryConfigSchema = z.strictObject({

@@ -109,6 +109,21 @@ export const errorTable = {
     meaning: 'a container image can be neither pulled nor built',
     hint: 'the message names it; `--profile local` builds its own',
   },
+  'rename-refused': {
+    exit: 63,
+    meaning: 'topics cannot be renamed so: an internal topic, an impossible name, or one that another topic has',
+    hint: 'choose other names with --rename FROM=TO',
+  },
+  'partitions-differ': {
+    exit: 65,
+    meaning: 'a topic of the target has another number of partitions than the one in the backup',
+    hint: 'delete it, or spread its records anew with --repartition TOPIC=N',
+  },
+  'offsets-not-kept': {
+    exit: 66,
+    meaning: 'the original offsets cannot be kept exactly',
+    hint: 'restore without --preserve-offsets: group positions are translated',
+  },
   'drill-broken': { exit: 59, meaning: 'the drill itself could not run to its end', hint: 'the run directory holds logs and history' },
 
   // our bug

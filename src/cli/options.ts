@@ -23,6 +23,18 @@ const directory: OptionSpec = { flags: '--directory DIR', text: 'the directory o
 const secure: OptionSpec = { flags: '--secure', text: 'servers that want TLS and passwords everywhere: SASL_SSL, HTTPS, hostssl' }
 const install: OptionSpec = { flags: '--install', text: 'install missing programs with apt-get (root, or sudo); DATAPIPE_INSTALL=1 says the same' }
 
+/** docs/kafka-restore.md tells more of each. */
+const kafkaRestoreOptions: OptionSpec[] = [
+  {
+    flags: '--replication-factor N',
+    text: 'replicas of the topics that are created, instead of their own (kafka.restore.replicationFactor)',
+    integer: true,
+  },
+  { flags: '--topic GLOB...', text: 'with --only kafka: these topics alone; each pattern must match one' },
+  { flags: '--rename FROM=TO...', text: 'with --only kafka: other names for topics; * and ? on the right stand for what they matched on the left' },
+  { flags: '--without-groups', text: 'leave the positions of consumer groups alone' },
+]
+
 /** Options of every command. */
 export const globalOptions: readonly OptionSpec[] = [
   { flags: '--config FILE', text: 'the configuration (default: datapipe.yaml)' },
@@ -84,8 +96,13 @@ export const commandTable: readonly CommandSpec[] = [
       only,
       { flags: '--secrets-file FILE', text: 'values of the connector secrets that a backup does not hold' },
       { flags: '--leave-connectors-stopped', text: 'do not resume the connectors at the end' },
+      ...kafkaRestoreOptions,
     ],
-    examples: ['restore latest --dry-run', 'restore 20261125 --only registry'],
+    examples: [
+      'restore latest --dry-run',
+      'restore 20261125 --only registry',
+      "restore latest --only kafka --in-place --topic orders --rename '*=restored.*' --without-groups",
+    ],
   },
   {
     name: 'wipe',

@@ -60,6 +60,7 @@ export const commands: Readonly<Record<string, Command>> = {
         only: input.choices('only', componentNames),
         secretsFile: input.text('secrets-file'),
       }),
+      kafka: kafkaRestore(input),
     }
     return outcome(await restore(options, context), restoreText)
   },
@@ -177,6 +178,17 @@ export const commands: Readonly<Record<string, Command>> = {
       already ? `${path} was there already\n` : `${path}\n`,
     )
   },
+}
+
+function kafkaRestore(input: CommandInput) {
+  return {
+    withoutGroups: input.flag('without-groups'),
+    ...defined({
+      replicationFactor: input.integer('replication-factor'),
+      topics: input.list('topic'),
+      rename: input.list('rename'),
+    }),
+  }
 }
 
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {

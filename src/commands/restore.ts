@@ -9,6 +9,7 @@ import type { PlanStep, RestoreOutcome } from '../components/component.ts'
 import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
 import { appendRecords } from '../components/kafka/append-records.ts'
 import { type OffsetMap, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
+import type { TopicChoices } from '../components/kafka/topic-choices.ts'
 import type { FencedServer } from '../components/postgres/fenced-server.ts'
 import { restorePostgres } from '../components/postgres/restore.ts'
 import { type RegistryRoute, restoreRegistry } from '../components/registry/index.ts'
@@ -18,6 +19,7 @@ import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
+import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
 import { startServer } from './restore/start-server.ts'
@@ -33,6 +35,8 @@ export interface RestoreOptions {
   inPlace?: boolean
   registryRoute?: RegistryRoute | 'auto'
   only?: ComponentName[]
+  /** What of Kafka is restored, and how, when not all as it was. */
+  kafka?: KafkaRestoreOptions
   /** JSON `{"CONNECTOR": {"KEY": "value"}}` for secrets that the backup does not hold. */
   secretsFile?: string
   leaveConnectorsStopped?: boolean
@@ -67,6 +71,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   const started = performance.now()
   const { context, phases, findings } = recording(outer)
   const { config } = options
+  refusePartialPipeline(options.kafka ?? {}, options.only)
   const storage = openStorage(config.repository.url)
   const backup = await openBackup(storage, options.backup, context)
   const parts = partsOf(backup, options.only)
@@ -82,12 +87,14 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       backup,
       parts,
       secretsFile: options.secretsFile,
+      kafka: options.kafka ?? {},
       recoveryPoint,
       inPlace: options.inPlace ?? false,
       route: options.registryRoute ?? 'auto',
       context,
     })
   })
+  findings.push(...plan.findings.names, ...(options.dryRun ? plan.findings.topics : []))
   const run: Run = { options, config, backup, parts, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
@@ -171,22 +178,31 @@ async function bringInternalTopics(run: Run): Promise<RestoreOutcome | undefined
 }
 
 async function bringTopics(run: Run): Promise<RestoreOutcome[]> {
-  const { plan, parts, config, context } = run
+  const { plan, parts, config, context, options } = run
   if (parts.kafka === undefined || config.kafka === undefined) return []
   const { kafka } = config
   const part = parts.kafka
-  const loaded = await loadTopics(run, plan.topics.data, 'restore topics')
-  const groups = await inPhase(context, 'restore groups', () => restoreGroups({ part, offsetMap: loaded.offsetMap, config: kafka, context }))
+  const loaded = await loadTopics(run, plan.topics.data, 'restore topics', plan.kafka.ofData)
+  if (options.kafka?.withoutGroups) return [loaded.outcome]
+  const chosen = options.kafka?.topics === undefined ? {} : { topics: plan.topics.data }
+  const groups = await inPhase(context, 'restore groups', () =>
+    restoreGroups({ ...chosen, part, offsetMap: loaded.offsetMap, config: kafka, context }),
+  )
   return [loaded.outcome, groups]
 }
 
-async function loadTopics(run: Run, topics: string[], phase: string): Promise<{ outcome: RestoreOutcome; offsetMap: OffsetMap }> {
+async function loadTopics(
+  run: Run,
+  topics: string[],
+  phase: string,
+  choices: TopicChoices = run.plan.kafka.ofInternal,
+): Promise<{ outcome: RestoreOutcome; offsetMap: OffsetMap }> {
   const { parts, config, backup, context } = run
   if (parts.kafka === undefined || config.kafka === undefined) throw new TypeError('no kafka to restore topics into')
   const { kafka } = config
   const part = parts.kafka
   const { offsetMap, ...outcome } = await inPhase(context, phase, () =>
-    restoreTopics({ part, reader: backup.component('kafka'), config: kafka, topics, context }),
+    restoreTopics({ ...choices, part, reader: backup.component('kafka'), config: kafka, topics, context }),
   )
   return { outcome, offsetMap }
 }

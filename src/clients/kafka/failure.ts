@@ -6,6 +6,7 @@ export const kafkaErrors = {
   offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
   requestTimedOut: 7,
+  invalidTopic: 17,
   clusterAuthorizationFailed: 31,
   topicAlreadyExists: 36,
   invalidConfig: 40,

@@ -11,11 +11,11 @@ export interface RebuiltBatch {
 }
 
 /**
- * Writes a batch anew with only the records whose offset `keep` wants, their offset deltas closed up to 0…n-1: what a broker demands of
+ * Writes a batch anew with only the records that `keep` wants by offset and timestamp, their offset deltas closed up to 0…n-1: what a broker demands of
  * a batch that compaction has thinned. Keys, values, headers, timestamps and codec are kept. With LogAppendTime the timestamp that the
  * broker presented (the batch's maximum) becomes the record's own. Undefined when no record is left. Throws `kafka-corrupt`.
  */
-export function rebuildBatch(batch: Buffer, header: BatchHeader, keep: (offset: bigint) => boolean): RebuiltBatch | undefined {
+export function rebuildBatch(batch: Buffer, header: BatchHeader, keep: (offset: bigint, timestamp: bigint) => boolean): RebuiltBatch | undefined {
   const source: Cursor = { bytes: recordBytes(batch, header), at: 0 }
   // A closed-up delta and a zeroed timestamp never take more room than what they replace.
   const target = Buffer.allocUnsafe(source.bytes.length)
@@ -34,9 +34,9 @@ export function rebuildBatch(batch: Buffer, header: BatchHeader, keep: (offset: 
       const delta = readVarint(source)
       const body = source.bytes.subarray(source.at, end)
       source.at = end
-      if (!keep(header.baseOffset + BigInt(delta))) continue
-      const newDelta = keptDeltas.length
       const timestamp = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + timestampDelta
+      if (!keep(header.baseOffset + BigInt(delta), timestamp)) continue
+      const newDelta = keptDeltas.length
       if (timestamp > maxTimestamp) maxTimestamp = timestamp
       const timestampSize = header.logAppendTime ? 1 : timestampTo - timestampFrom
       at = writeVarint(target, at, 1 + timestampSize + varintSize(newDelta) + body.length)

@@ -1,5 +1,5 @@
 import { createTopicsV7, deleteRecordsV2, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from '@platformatic/kafka'
-import { kafkaErrors, throwOnError } from './failure.ts'
+import { kafkaCodeOf, kafkaErrors, throwOnError } from './failure.ts'
 import type { KafkaClient } from './kafka-client.ts'
 
 const topicResource = 2
@@ -41,17 +41,17 @@ export async function describeTopicConfigs(client: KafkaClient, topics: string[]
 }
 
 /**
- * The names of all settings that a broker has: which ones a topic may have there, with `log.` before most names, depends on its version.
- * Undefined where we may not ask (DescribeConfigs on the cluster).
+ * Every setting of a broker with its value (null when it is secret): which settings a topic may have there, with `log.` before most names,
+ * depends on its version. Undefined where we may not ask (DescribeConfigs on the cluster).
  */
-export async function brokerSettings(client: KafkaClient): Promise<Set<string> | undefined> {
+export async function brokerSettings(client: KafkaClient): Promise<Map<string, string | null> | undefined> {
   return client.retrying(async () => {
     const broker = await client.broker()
     const resources = [{ resourceType: brokerResource, resourceName: String(broker.nodeId), configurationKeys: null }]
     const answer = await client.call(broker, 'main', [describeConfigsV4.api], resources as never, false, false)
     if (answer.results.some(({ errorCode }) => errorCode === kafkaErrors.clusterAuthorizationFailed)) return undefined
     for (const { errorCode, errorMessage, resourceName } of answer.results) throwOnError(errorCode, `describe broker ${resourceName}`, errorMessage)
-    return new Set(answer.results.flatMap(({ configs }) => configs.map(({ name }) => name)))
+    return new Map(answer.results.flatMap(({ configs }) => configs.map(({ name, value }) => [name, value ?? null] as const)))
   })
 }
 
@@ -64,11 +64,39 @@ export interface NewTopic {
 
 /** Creates one topic at the controller. A KafkaFailure's code tells why not (36 exists, 38 replication factor, 40 config). */
 export async function createTopic(client: KafkaClient, topic: NewTopic): Promise<void> {
+  await requestTopic(client, topic, false)
+}
+
+/** Asks the controller whether it would create the topic, and throws what `createTopic` would. Nothing is made. */
+export async function tryCreateTopic(client: KafkaClient, topic: NewTopic): Promise<void> {
+  await requestTopic(client, topic, true)
+}
+
+/**
+ * Every setting that a topic of this cluster may have, with the value that one has without a setting of its own: what the controller answers
+ * when asked whether it would create a topic. Undefined where it does not say (a policy against such a topic, no right to create or describe).
+ */
+export async function topicSettings(client: KafkaClient): Promise<Map<string, string | null> | undefined> {
+  const topic = { name: `datapipe-asks-${client.clusterId}`, partitions: 1, replicationFactor: -1, configs: {} }
+  try {
+    const configs = await requestTopic(client, topic, true)
+    return configs == null || configs.length === 0 ? undefined : new Map(configs.map(({ name, value }) => [name, value ?? null]))
+  } catch (error) {
+    if (mayNotAsk.has(kafkaCodeOf(error))) return undefined
+    throw error
+  }
+}
+
+/** Not authorized for topic or cluster, a policy of the cluster's. */
+const mayNotAsk = new Set<number | undefined>([29, kafkaErrors.clusterAuthorizationFailed, 44])
+
+async function requestTopic(client: KafkaClient, topic: NewTopic, validateOnly: boolean) {
   const configs = Object.entries(topic.configs).map(([name, value]) => ({ name, value }))
   const request = { name: topic.name, numPartitions: topic.partitions, replicationFactor: topic.replicationFactor, assignments: [], configs }
-  await client.retrying(async () => {
-    const answer = await client.call(await client.broker(), 'main', [createTopicsV7.api], [request], requestTimeoutMs, false)
+  return client.retrying(async () => {
+    const answer = await client.call(await client.broker(), 'main', [createTopicsV7.api], [request], requestTimeoutMs, validateOnly)
     for (const { errorCode, errorMessage, name } of answer.topics) throwOnError(errorCode, `create topic ${name}`, errorMessage)
+    return answer.topics[0]?.configs
   })
 }
 
@@ -86,6 +114,18 @@ export async function deleteTopics(client: KafkaClient, names: string[]): Promis
 
 /** Sets configuration entries of one topic and removes others, in one step. Throws KafkaFailure code 40 for an unknown key or value. */
 export async function alterTopicConfig(client: KafkaClient, topic: string, set: Record<string, string>, remove: string[]): Promise<void> {
+  await requestConfig(client, { topic, set, remove, validateOnly: false })
+}
+
+/** Asks whether these entries could be set, and throws what `alterTopicConfig` would. Nothing is changed. */
+export async function tryTopicConfig(client: KafkaClient, topic: string, set: Record<string, string>): Promise<void> {
+  await requestConfig(client, { topic, set, remove: [], validateOnly: true })
+}
+
+async function requestConfig(
+  client: KafkaClient,
+  { topic, set, remove, validateOnly }: { topic: string; set: Record<string, string>; remove: string[]; validateOnly: boolean },
+): Promise<void> {
   const configs = [
     ...Object.entries(set).map(([name, value]) => ({ name, configOperation: 0 as const, value })),
     ...remove.map((name) => ({ name, configOperation: 1 as const })),
@@ -93,7 +133,7 @@ export async function alterTopicConfig(client: KafkaClient, topic: string, set: 
   if (configs.length === 0) return
   await client.retrying(async () => {
     const resources = [{ resourceType: topicResource, resourceName: topic, configs }]
-    const answer = await client.call(await client.broker(), 'main', [incrementalAlterConfigsV1.api], resources as never, false)
+    const answer = await client.call(await client.broker(), 'main', [incrementalAlterConfigsV1.api], resources as never, validateOnly)
     for (const { errorCode, errorMessage } of answer.responses) throwOnError(errorCode, `configure topic ${topic}`, errorMessage)
   })
 }

@@ -5,20 +5,28 @@ import type { ComponentName } from '../../base/events.ts'
 import { connectComponent, planRestoreConnect, readStoredConnectors } from '../../components/connect/index.ts'
 import { resolveSecrets } from '../../components/connect/secrets.ts'
 import type { PlanStep } from '../../components/component.ts'
-import { kafkaComponent, planRestoreTopics } from '../../components/kafka/index.ts'
+import type { Finding } from '../../base/finding.ts'
+import { kafkaComponent, planRestoreGroups, planRestoreTopics } from '../../components/kafka/index.ts'
+import type { TopicChoices } from '../../components/kafka/topic-choices.ts'
 import { planRestorePostgres } from '../../components/postgres/plan-restore.ts'
 import { planRestoreRegistry, type RegistryRestorePlan, type RegistryRoute } from '../../components/registry/index.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
 import type { Backup } from '../../repository/open-backup.ts'
 import { sideBySide } from '../side-by-side.ts'
 import { chooseTopics, type TopicChoice } from './choose-topics.ts'
+import { chooseForKafka, type KafkaChoices, type KafkaRestoreOptions } from './kafka-choices.ts'
+import { oldNameFindings } from './old-names.ts'
 import { type Parts, partsOf } from './parts.ts'
 
 export interface RestorePlan {
   registry: RegistryRestorePlan | undefined
+  /** `data` is what is restored of them. */
   topics: TopicChoice
+  kafka: Pick<KafkaChoices, 'ofData' | 'ofInternal'>
   workersDown: boolean
   steps: PlanStep[]
+  /** What will not be as it was, or not for long: of topics, whose restore says it again, and of names. */
+  findings: { topics: Finding[]; names: Finding[] }
 }
 
 export interface PlanOptions {
@@ -27,6 +35,8 @@ export interface PlanOptions {
   /** What of it is restored. */
   parts: Parts
   secretsFile: string | undefined
+  /** What of Kafka is restored, and how, when not all as it was. */
+  kafka: KafkaRestoreOptions
   recoveryPoint: RecoveryPoint
   inPlace: boolean
   route: RegistryRoute | 'auto'
@@ -58,13 +68,31 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     // A plan that is refused is reported below; this one goes on to find what else is in the way.
     const registryRaw = (await registryPlan?.catch(() => undefined))?.registryDown ?? false
     const workersDown = await workers.catch(() => false)
-    const topics =
-      kafka === undefined
-        ? { registry: [], workers: [], data: [], evidence: [] }
-        : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
-    const steps = async (names: string[]) =>
-      kafka && config.kafka && names.length > 0 ? planRestoreTopics({ part: kafka, config: config.kafka, topics: names, context }) : []
-    return { topics, registry: await steps(topics.registry), workers: await steps(topics.workers), data: await steps(topics.data) }
+    const all =
+      kafka === undefined ? noTopics : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
+    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : chooseForKafka(options.kafka, kafka, all, config.kafka)
+    const topics = { ...all, data: chosen.data }
+    const reader = options.backup.component('kafka')
+    const plan = async (names: string[], choices: TopicChoices) =>
+      kafka && config.kafka && names.length > 0
+        ? planRestoreTopics({ ...choices, part: kafka, reader, config: config.kafka, topics: names, context })
+        : { steps: [], findings: [] }
+    const ofRegistry = await plan(topics.registry, chosen.ofInternal)
+    const ofWorkers = await plan(topics.workers, chosen.ofInternal)
+    const ofData = await plan(topics.data, chosen.ofData)
+    const groups =
+      kafka && config.kafka && !options.kafka.withoutGroups
+        ? await planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context })
+        : []
+    return {
+      topics,
+      chosen,
+      registry: ofRegistry.steps,
+      workers: ofWorkers.steps,
+      data: [...ofData.steps, ...groups],
+      findings: [...ofRegistry.findings, ...ofWorkers.findings, ...ofData.findings],
+      names: await oldNameFindings(options.backup, chosen.ofData.names ?? new Map()),
+    }
   }
   const [, workersDown, , ofRegistry, ofPostgres, ofTopics] = await sideBySide([source, workers, secrets, registryPlan, postgresPlan, topicPlan()])
   const { topics } = ofTopics
@@ -79,14 +107,21 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
       step('kafka', `leave ${name} as it is: its owner runs and gets its state back over REST (the raw records stay in the backup)`),
     ),
     ...ofTopics.data,
-    ...(kafka && kafka.groups.length > 0
-      ? [step('kafka', `set the positions of ${kafka.groups.length} groups: ${kafka.groups.map(({ groupId }) => groupId).join(', ')}`)]
-      : []),
     ...(ofPostgres ?? []),
     ...(parts.connect ? [...(workersDown ? [step('connect', 'start the workers')] : []), ...planRestoreConnect(parts.connect)] : []),
   ]
-  return { registry: ofRegistry, topics, workersDown, steps }
+  const { ofData, ofInternal } = ofTopics.chosen
+  return {
+    registry: ofRegistry,
+    topics,
+    kafka: { ofData, ofInternal },
+    workersDown,
+    steps,
+    findings: { topics: ofTopics.findings, names: ofTopics.names },
+  }
 }
+
+const noTopics: TopicChoice = { registry: [], workers: [], data: [], evidence: [] }
 
 function step(component: ComponentName, text: string): PlanStep {
   return { component, text, destructive: false }

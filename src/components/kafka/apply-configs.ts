@@ -5,26 +5,25 @@ import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { alterTopicConfig, describeTopicConfigs } from '../../clients/kafka/topic-admin.ts'
 import { configChanges } from './load-config.ts'
-import type { TopicPart } from './part.ts'
 import { ownConfigs } from './select-topics.ts'
 
 /**
- * Gives a loaded topic exactly the configuration that the backup has, and reads it back. An entry that this broker does not know or
- * refuses is left out with a warning. Throws `restore-mismatch` when another entry differs afterwards.
+ * Gives a loaded topic exactly this configuration, and reads it back. An entry that the broker refuses although it said that it would take
+ * it is left out with a warning. Throws `restore-mismatch` when another entry differs afterwards.
  */
-export async function applyOriginalConfigs(client: KafkaClient, topic: TopicPart): Promise<Finding[]> {
+export async function applyConfigs(client: KafkaClient, topic: string, configs: Record<string, string>): Promise<Finding[]> {
   const findings: Finding[] = []
-  const { set, remove } = configChanges(await readOwn(client, topic.name), topic.configs)
+  const { set, remove } = configChanges(await readOwn(client, topic), configs)
   try {
-    await alterTopicConfig(client, topic.name, set, remove)
+    await alterTopicConfig(client, topic, set, remove)
   } catch (error) {
     if (kafkaCodeOf(error) !== kafkaErrors.invalidConfig) throw error
-    await alterTopicConfig(client, topic.name, {}, remove)
-    for (const [name, value] of Object.entries(set)) findings.push(...(await applyOne(client, topic.name, name, value)))
+    await alterTopicConfig(client, topic, {}, remove)
+    for (const [name, value] of Object.entries(set)) findings.push(...(await applyOne(client, topic, name, value)))
   }
-  const skipped = findings.map(({ item }) => item.slice(topic.name.length + 2))
-  const wanted = Object.fromEntries(Object.entries(topic.configs).filter(([name]) => !skipped.includes(name)))
-  await waitForConfigs(client, topic.name, wanted, skipped)
+  const skipped = findings.map(({ item }) => item.slice(topic.length + 2))
+  const wanted = Object.fromEntries(Object.entries(configs).filter(([name]) => !skipped.includes(name)))
+  await waitForConfigs(client, topic, wanted, skipped)
   return findings
 }
 

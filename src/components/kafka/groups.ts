@@ -4,10 +4,10 @@ import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
 import { type CommittedOffset, commitOffsets, fetchCommitted, listGroups } from '../../clients/kafka/group-admin.ts'
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
-import type { RestoreOutcome } from '../component.ts'
+import type { PlanStep, RestoreOutcome } from '../component.ts'
 import { isEphemeralGroup } from './ephemeral-groups.ts'
 import { matchesAny } from './match-names.ts'
-import { isMapped, mapOffset, type OffsetMap } from './offset-map.ts'
+import { isMapped, mapOffset, type OffsetMap, targetTopic } from './offset-map.ts'
 import type { GroupSnapshot, KafkaPart } from './part.ts'
 
 /** The selected groups with every position that they have committed, ordered by id. */
@@ -31,6 +31,41 @@ export async function readGroupsOf(client: KafkaClient, config: KafkaConfig): Pr
   return groups
 }
 
+export interface PlanGroupsOptions {
+  part: KafkaPart
+  /** The topics that are restored, as in the backup: positions in others are left out. */
+  topics: string[]
+  config: KafkaConfig
+  context: Context
+}
+
+/**
+ * The groups whose positions a restore sets, as a step. Throws `group-not-applied` with every one of them that has members in the target:
+ * a broker takes a position from outside only for a group that nobody is in, and to hear that after the load is too late.
+ */
+export async function planRestoreGroups({ part, topics, config, context }: PlanGroupsOptions): Promise<PlanStep[]> {
+  const wanted = part.groups.filter(({ offsets }) => offsets.some(({ topic }) => topics.includes(topic)))
+  if (wanted.length === 0) return []
+  await using client = await connectKafka(config, context)
+  const there = new Map((await listGroups(client)).map((group) => [group.groupId, group]))
+  const busy = wanted.flatMap(({ groupId }) => {
+    const state = there.get(groupId)?.state ?? 'Dead'
+    return state === 'Empty' || state === 'Dead' ? [] : [`${groupId} (${state})`]
+  })
+  if (busy.length > 0)
+    throw new DatapipeError('group-not-applied', `groups have members, so that their positions cannot be set: ${busy.join(', ')}`, {
+      path: 'kafka/groups',
+      hint: 'stop their consumers, or restore the topics --without-groups',
+    })
+  return [
+    {
+      component: 'kafka',
+      text: `set the positions of ${wanted.length} groups: ${wanted.map(({ groupId }) => groupId).join(', ')}`,
+      destructive: false,
+    },
+  ]
+}
+
 export interface RestoreGroupsOptions {
   part: KafkaPart
   offsetMap: OffsetMap
@@ -38,6 +73,8 @@ export interface RestoreGroupsOptions {
   context: Context
   /** Only these; every group of the backup when left out. */
   groups?: string[]
+  /** Only positions in these topics, when not all were to be restored; those in others are then nobody's loss. */
+  topics?: string[]
 }
 
 /**
@@ -56,10 +93,10 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
     if (group.type === 'share') {
       findings.push(finding('group-kind-not-restored', group.groupId, 'a share group has no positions to set: it starts by its own reset policy'))
     }
-    const offsets = group.offsets
-      .filter((offset) => isMapped(offsetMap, offset.topic, offset.partition))
-      .map((offset) => translate(offset, offsetMap))
-    const lost = [...new Set(group.offsets.filter((offset) => !isMapped(offsetMap, offset.topic, offset.partition)).map(({ topic }) => topic))]
+    const own = group.offsets.filter(({ topic }) => options.topics?.includes(topic) ?? true)
+    if (own.length === 0 && group.offsets.length > 0) continue
+    const offsets = own.filter((offset) => isMapped(offsetMap, offset.topic, offset.partition)).map((offset) => translate(offset, offsetMap))
+    const lost = [...new Set(own.filter((offset) => !isMapped(offsetMap, offset.topic, offset.partition)).map(({ topic }) => topic))]
     for (const topic of lost) {
       findings.push(
         finding('group-topic-not-restored', `${group.groupId}/${topic}`, `the position in ${topic} was left out: that topic was not restored`),
@@ -85,7 +122,8 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
 }
 
 function translate(offset: CommittedOffset, map: OffsetMap): CommittedOffset {
-  return { ...offset, offset: mapOffset(map, offset.topic, offset.partition, offset.offset) }
+  const { topic, partition } = offset
+  return { ...offset, topic: targetTopic(map, topic, partition), offset: mapOffset(map, topic, partition, offset.offset) }
 }
 
 async function firstDifference(client: KafkaClient, groupId: string, wanted: CommittedOffset[]): Promise<string | undefined> {

@@ -5,9 +5,9 @@ const timestampLimits = ['message.timestamp.before.max.ms', 'message.timestamp.a
 /**
  * What a topic is configured with while it is loaded: nothing deletes or compacts (without limits the `delete` policy does nothing, and the
  * cleaner leaves such topics alone), old and future timestamps are taken as they are, batches are neither refused nor recompressed.
- * `brokerSettings`: the names of the settings that the broker has, so that only what it knows is asked of it; undefined when it does not tell.
+ * `brokerSettings`: the settings that the broker has, by name, so that only what it knows is asked of it; undefined when it does not tell.
  */
-export function loadConfig(brokerSettings: ReadonlySet<string> | undefined): Record<string, string> {
+export function loadConfig(brokerSettings: Pick<ReadonlySet<string>, 'has'> | undefined): Record<string, string> {
   const isOld = brokerSettings !== undefined && !timestampLimits.every((name) => brokerSettings.has(`log.${name}`))
   const limits = isOld ? [oldTimestampLimit] : timestampLimits
   return {

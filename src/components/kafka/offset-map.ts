@@ -5,6 +5,8 @@ interface PartitionMap {
   used: number
   /** Target offset after the last restored record. */
   end: bigint
+  /** The topic's name in the target, when it is another. */
+  topic?: string
 }
 
 /** From the offsets of a backup to those of the restored topics, keyed `topic/partition` (a topic name has no slash). */
@@ -32,6 +34,18 @@ export function addRun(map: OffsetMap, topic: string, partition: number, run: { 
   }
   own.runs.set([run.source, run.target, run.count], own.used * 3)
   own.used++
+}
+
+/** Takes a partition over that was restored under its name in the target; the map knows partitions by their names in the backup. */
+export function adoptPartition(map: OffsetMap, restored: OffsetMap, names: { source: string; target: string; partition: number }): void {
+  const own = restored.get(`${names.target}/${names.partition}`)
+  if (own === undefined) throw new RangeError(`partition ${names.target}/${names.partition} is not in the offset map`)
+  map.set(`${names.source}/${names.partition}`, names.source === names.target ? own : { ...own, topic: names.target })
+}
+
+/** The name that a topic of the backup has in the target. */
+export function targetTopic(map: OffsetMap, topic: string, partition: number): string {
+  return map.get(`${topic}/${partition}`)?.topic ?? topic
 }
 
 /** True when the partition was restored. */

@@ -1,64 +1,159 @@
-import { DatapipeError } from '../../base/errors.ts'
+import { DatapipeError, describeError } from '../../base/errors.ts'
+import type { Finding } from '../../base/finding.ts'
+import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import type { KafkaClient, TopicMetadata } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
-import { brokerSettings, describeTopicConfigs } from '../../clients/kafka/topic-admin.ts'
+import { brokerSettings, describeTopicConfigs, topicSettings, tryCreateTopic, tryTopicConfig } from '../../clients/kafka/topic-admin.ts'
+import { acceptConfigs } from './accepted-configs.ts'
 import { loadConfig } from './load-config.ts'
 import type { KafkaPart, TopicPart } from './part.ts'
+import { checkRange, narrowTopic } from './record-range.ts'
+import { retentionFindings } from './retention-findings.ts'
 import { ownConfigs } from './select-topics.ts'
+import type { TopicChoices } from './topic-choices.ts'
 
 export interface RestoreTarget {
+  /** As in the backup, narrowed to what is restored of it. */
   topic: TopicPart
+  /** Its name in the target. */
+  name: string
+  /** How many it has there; others than in the backup: its records are spread anew. */
+  partitions: number
   replicationFactor: number
   /** The topic that is there already, empty: its own configuration. Undefined when it has to be created. */
   existing: { configs: Record<string, string> } | undefined
   /** What it is configured with while it is loaded. */
   loading: Record<string, string>
+  /** What of its own configuration the target accepts: what it ends up with. */
+  configs: Record<string, string>
+  /** What is not as it was, or not for long. */
+  findings: Finding[]
+}
+
+export interface TargetOptions extends TopicChoices {
+  part: KafkaPart
+  /** Names of the topics to restore, as in the backup. */
+  topics: string[]
+  now: Date
+  /** Bytes of a stored file. */
+  sizeOf: (path: string) => number
 }
 
 /**
- * Looks at what is there and refuses what would go wrong. Throws `target-not-empty` for a topic with records or another number of
- * partitions, `not-supported` when the cluster has fewer brokers than a topic has replicas and no `replicationFactor` was given,
- * `backup-not-found` for a topic that the backup lacks.
+ * Looks at what is there and refuses what would go wrong, of all topics at once. Throws `target-not-empty` for topics with records,
+ * `partitions-differ` for another number of partitions than wanted, `not-supported` when the cluster has fewer brokers than a topic has
+ * replicas and no `replicationFactor` was given, `rename-refused` for a name that the cluster refuses, `backup-not-found` for a topic that
+ * the backup lacks, `usage` for a range that names another partition.
  */
-export async function lookAtTargets(client: KafkaClient, part: KafkaPart, topics: string[], replicationFactor?: number): Promise<RestoreTarget[]> {
-  const parts = topics.map((name) => {
-    const topic = part.topics.find((candidate) => candidate.name === name)
+export async function lookAtTargets(client: KafkaClient, options: TargetOptions): Promise<RestoreTarget[]> {
+  const parts = options.topics.map((name) => {
+    const topic = options.part.topics.find((candidate) => candidate.name === name)
     if (topic === undefined)
       throw new DatapipeError('backup-not-found', `the backup has no topic ${name}`, { hint: 'run `datapipe show` for its topics' })
     return topic
   })
-  const there = new Map((await client.retrying(() => client.topics(topics))).map((topic) => [topic.name, topic]))
-  const occupied: string[] = []
+  if (options.range) checkRange(parts, options.range)
+  const nameOf = ({ name }: TopicPart) => options.names?.get(name) ?? name
+  const countOf = ({ name, partitions }: TopicPart) => options.repartition?.get(name) ?? partitions.length
+  const there = new Map((await client.retrying(() => client.topics(parts.map(nameOf)))).map((topic) => [topic.name, topic]))
+  await refuseExisting(
+    client,
+    parts.flatMap((topic) => {
+      const found = there.get(nameOf(topic))
+      return found === undefined ? [] : [{ topic, found, wanted: countOf(topic) }]
+    }),
+  )
+  const factorOf = (topic: TopicPart) =>
+    there.get(nameOf(topic))?.partitions[0]?.replicas.length ?? options.replicationFactor ?? topic.replicationFactor
+  refuseFactors(
+    parts.filter((topic) => !there.has(nameOf(topic))).map((topic) => ({ name: nameOf(topic), factor: factorOf(topic) })),
+    client.brokers.length,
+  )
+  const [described, ofBroker, known] = await Promise.all([
+    describeTopicConfigs(client, [...there.keys()]),
+    brokerSettings(client),
+    parts.length > 0 ? topicSettings(client) : undefined,
+  ])
+  const interval = ofBroker?.get('log.retention.check.interval.ms')
+  const targets: RestoreTarget[] = []
   for (const topic of parts) {
-    const found = there.get(topic.name)
-    if (found !== undefined) occupied.push(...(await whyOccupied(client, topic, found)))
+    const [name, partitions, replicationFactor] = [nameOf(topic), countOf(topic), factorOf(topic)]
+    const exists = there.has(name)
+    const attempt = (configs: Record<string, string>) =>
+      exists ? tryTopicConfig(client, name, configs) : tryCreate(client, { name, partitions, replicationFactor, configs })
+    const { configs, findings } = await acceptConfigs({ topic: name, wanted: topic.configs, replicationFactor, settings: known, attempt })
+    const inSync = configs['min.insync.replicas']
+    const settings = new Map([...(known ?? []), ...Object.entries(configs)])
+    const narrowed = options.range === undefined ? topic : narrowTopic(topic, options.range)
+    const checkEveryMs = interval == null ? undefined : BigInt(interval)
+    targets.push({
+      topic: narrowed,
+      name,
+      partitions,
+      replicationFactor,
+      existing: exists ? { configs: ownConfigs(described.get(name) ?? []) } : undefined,
+      // Without it the cluster's default would hold, which may ask for more replicas than there are.
+      loading: { ...loadConfig(ofBroker), ...(inSync === undefined ? {} : { 'min.insync.replicas': inSync }) },
+      configs,
+      findings: [...findings, ...retentionFindings({ topic: narrowed, name, settings, checkEveryMs, now: options.now, sizeOf: options.sizeOf })],
+    })
   }
+  return targets
+}
+
+interface Found {
+  topic: TopicPart
+  found: TopicMetadata
+  wanted: number
+}
+
+async function refuseExisting(client: KafkaClient, existing: Found[]): Promise<void> {
+  const occupied: string[] = []
+  for (const { found } of existing) occupied.push(...(await whyOccupied(client, found)))
   if (occupied.length > 0) throw new DatapipeError('target-not-empty', occupied.join('; '), { path: 'kafka/topics' })
-  const configs = await describeTopicConfigs(client, [...there.keys()])
-  const loading = loadConfig(await brokerSettings(client))
-  return parts.map((topic) => {
-    const factor = there.has(topic.name) ? topic.replicationFactor : (replicationFactor ?? topic.replicationFactor)
-    if (!there.has(topic.name) && factor > client.brokers.length) {
-      throw new DatapipeError('not-supported', `topic ${topic.name} has ${factor} replicas, and the cluster ${client.brokers.length} brokers`, {
-        path: `kafka/topics/${topic.name}`,
-        hint: 'add brokers, or make the topic yourself, empty, with fewer replicas: a restore takes it as it is',
-      })
-    }
-    const existing = there.has(topic.name) ? { configs: ownConfigs(configs.get(topic.name) ?? []) } : undefined
-    return { topic, replicationFactor: factor, existing, loading }
+  const differing = existing.filter(({ found, wanted }) => found.partitions.length !== wanted)
+  const [first] = differing
+  if (first === undefined) return
+  const words = differing.map(({ topic, found, wanted }) => {
+    const origin = wanted === topic.partitions.length ? 'the backup has' : '--repartition wants'
+    return `topic ${found.name} exists with ${found.partitions.length} partitions, ${origin} ${wanted}`
+  })
+  throw new DatapipeError('partitions-differ', words.join('; '), {
+    path: `kafka/topics/${first.found.name}`,
+    hint: `delete it, or spread its records by key: --repartition ${differing.map(({ topic, found }) => `${topic.name}=${found.partitions.length}`).join(' ')}`,
   })
 }
 
-async function whyOccupied(client: KafkaClient, topic: TopicPart, found: TopicMetadata): Promise<string[]> {
-  if (found.partitions.length !== topic.partitions.length) {
-    return [`topic ${topic.name} exists with ${found.partitions.length} partitions, the backup has ${topic.partitions.length}`]
-  }
-  const wanted = new Map([[topic.name, found.partitions.map(({ partition }) => partition)]])
-  const starts = (await listOffsets(client, wanted, 'earliest')).get(topic.name)
-  const ends = (await listOffsets(client, wanted, 'latest')).get(topic.name)
-  const filled = found.partitions.find(({ partition }) => starts?.get(partition) !== ends?.get(partition))
+async function whyOccupied(client: KafkaClient, { name, partitions }: TopicMetadata): Promise<string[]> {
+  const wanted = new Map([[name, partitions.map(({ partition }) => partition)]])
+  const starts = (await listOffsets(client, wanted, 'earliest')).get(name)
+  const ends = (await listOffsets(client, wanted, 'latest')).get(name)
+  const filled = partitions.find(({ partition }) => starts?.get(partition) !== ends?.get(partition))
   if (filled === undefined) return []
-  return [
-    `topic ${topic.name} has records: partition ${filled.partition} holds offsets ${starts?.get(filled.partition)} to ${ends?.get(filled.partition)}`,
-  ]
+  return [`topic ${name} has records: partition ${filled.partition} holds offsets ${starts?.get(filled.partition)} to ${ends?.get(filled.partition)}`]
+}
+
+/** A factor is never chosen for anybody: fewer replicas than before is a decision. */
+function refuseFactors(created: { name: string; factor: number }[], brokers: number): void {
+  const impossible = created.filter(({ factor }) => factor > brokers)
+  const [first] = impossible
+  if (first === undefined) return
+  const words = impossible.slice(0, 5).map(({ name, factor }) => `topic ${name} has ${factor} replicas`)
+  const more = impossible.length > 5 ? ` and ${impossible.length - 5} more` : ''
+  throw new DatapipeError('not-supported', `${words.join(', ')}${more}, and the cluster ${brokers} brokers`, {
+    path: `kafka/topics/${first.name}`,
+    hint: `add brokers, or say that fewer copies are enough: --replication-factor ${brokers} (kafka.restore.replicationFactor: ${brokers} in datapipe.yaml)`,
+  })
+}
+
+async function tryCreate(client: KafkaClient, topic: Parameters<typeof tryCreateTopic>[1]): Promise<void> {
+  try {
+    await tryCreateTopic(client, topic)
+  } catch (error) {
+    if (kafkaCodeOf(error) !== kafkaErrors.invalidTopic) throw error
+    throw new DatapipeError('rename-refused', `the cluster refuses a topic ${topic.name}: ${describeError(error)}`, {
+      path: `kafka/topics/${topic.name}`,
+      cause: error,
+    })
+  }
 }
