@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Nothing is retried. Two suites run at a time: each starts real servers, which wait more than they work, on a machine with two cores. */
+/** Nothing is retried. Three suites run at a time: each starts real servers (1 GB at most), which wait more than they work, on a machine with two cores. */
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'suites',
           include: ['suites/**/*.suite.ts'],
           globalSetup: ['suites/set-up.ts'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 600_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 1 },
