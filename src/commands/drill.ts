@@ -83,7 +83,7 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     await reportRuns({ runs: [brokenRun(described, error)], directory: reports, add, at: context.now() })
     throw error
   })
-  const measured = { ...outcome.measured, ...(memory === undefined ? {} : { memory: await highest(memory, engine) }) }
+  const measured = { ...outcome.measured, ...(memory === undefined ? {} : { memory: await highest(memory, engine, context) }) }
   const finished: FinishedRun = { run: { ...run, at: context.now().toISOString(), ...measured }, rows: outcome.rows }
   const { matrix, written } = await reportRuns({ runs: [finished], directory: reports, add, at: context.now() })
   const verdict = runVerdict(finished.rows)
@@ -98,11 +98,17 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   }
 }
 
-async function highest(memory: MemoryWatch, engine: Engine): Promise<NonNullable<MatrixRun['memory']>> {
+async function highest(memory: MemoryWatch, engine: Engine, context: Context): Promise<NonNullable<MatrixRun['memory']>> {
+  const { peak, missed, lastMiss } = memory
+  if (missed > 0) {
+    const message = `${missed} looks at the memory of the servers failed, so that their peak may have been higher; the last one: ${lastMiss}`
+    context.emit({ type: 'log', level: 'warning', message })
+  }
   return {
     engineLimitBytes: engine.place === 'process' ? null : engine.place.memoryBytes,
     enginePeakBytes: (await engine.peakMemory()) ?? null,
-    stackPeakBytes: memory.peak ?? null,
+    stackPeakBytes: peak ?? null,
+    ...(missed > 0 ? { missedLooks: missed } : {}),
   }
 }
 

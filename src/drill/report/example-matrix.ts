@@ -134,7 +134,7 @@ export function exampleOfSeveralRuns(): Matrix {
     variant: 'PostgreSQL 17, Kafka 3.9, Debezium 2.7',
     versions: { postgresql: '17.6', kafka: '3.9.2', debezium: '2.7.4.Final', confluentSchemaRegistry: '7.9.2' },
     engine: { image: 'datapipe-backup-tools:latest', memoryBytes: 512 * 1024 ** 2, cpus: 0.5 },
-    memory: { engineLimitBytes: 512 * 1024 ** 2, enginePeakBytes: 222_298_112, stackPeakBytes: 3_221_225_472 },
+    memory: { engineLimitBytes: 512 * 1024 ** 2, enginePeakBytes: 222_298_112, stackPeakBytes: 3_221_225_472, missedLooks: 2 },
     at: '2026-11-25T00:10:00.000Z',
     verdict: 'pass',
   }

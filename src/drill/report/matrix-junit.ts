@@ -34,6 +34,7 @@ function properties(run: MatrixRun): [string, string | number][] {
     ['memory.engineLimitBytes', run.memory?.engineLimitBytes],
     ['memory.enginePeakBytes', run.memory?.enginePeakBytes],
     ['memory.stackPeakBytes', run.memory?.stackPeakBytes],
+    ['memory.missedLooks', run.memory?.missedLooks],
     ...Object.entries(run.versions).map(([name, version]): [string, string] => [`version.${name}`, version]),
     ...run.phases.map((phase): [string, number] => [`phase.${phase.name}`, phase.seconds]),
   ]

@@ -49,7 +49,15 @@ export const runSchema = z
     variant: z.string().min(1).optional(),
     engine: engineSchema,
     /** Highest memory seen, of the container that the engine ran in and of all servers together; null where not measured. */
-    memory: z.strictObject({ engineLimitBytes: bytes.nullable(), enginePeakBytes: bytes.nullable(), stackPeakBytes: bytes.nullable() }).optional(),
+    memory: z
+      .strictObject({
+        engineLimitBytes: bytes.nullable(),
+        enginePeakBytes: bytes.nullable(),
+        stackPeakBytes: bytes.nullable(),
+        /** Looks at the servers that failed, left out when none did: the peak may have been higher. */
+        missedLooks: z.number().int().positive().optional(),
+      })
+      .optional(),
     /** When it ended, or was given up. */
     at: moment,
     ...measuredFields,

@@ -110,14 +110,15 @@ export function engineText({ engine }: MatrixRun): string {
   return [engine.image, ...limits].join(', ')
 }
 
-/** `engine 212 MiB of 512 MiB, stack 3.1 GiB`: peaks; empty where nothing was measured. */
+/** `engine 212 MiB of 512 MiB, stack 3.1 GiB`: peaks, and how many looks failed; empty where nothing was measured. */
 export function memoryText({ memory }: MatrixRun): string {
   if (memory === undefined) return ''
-  const { enginePeakBytes, engineLimitBytes, stackPeakBytes } = memory
+  const { enginePeakBytes, engineLimitBytes, stackPeakBytes, missedLooks } = memory
   const limit = engineLimitBytes === null ? '' : ` of ${bytesText(engineLimitBytes)}`
   return [
     ...(enginePeakBytes === null ? [] : [`engine ${bytesText(enginePeakBytes)}${limit}`]),
     ...(stackPeakBytes === null ? [] : [`stack ${bytesText(stackPeakBytes)}`]),
+    ...(missedLooks === undefined ? [] : [`${missedLooks} ${missedLooks === 1 ? 'look' : 'looks'} failed: perhaps more`]),
   ].join(', ')
 }
 
