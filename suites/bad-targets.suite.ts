@@ -139,6 +139,12 @@ describe('the traps, seen', () => {
     const ofOrders = harm(records).filter(({ item }) => item.startsWith('orders'))
     expect(ofOrders.map(({ code, item }) => `${code} ${item}`).sort()).toEqual(['record-extra orders/0/10', 'record-missing orders/1/0'])
     expect(JSON.stringify(ofOrders)).toContain('k18')
+    // What Connect keeps itself in holds configurations, with whatever stands in clear in them.
+    const ofConnect = resultOf<{ findings: Finding[] }>(records).findings.filter(({ item }) => item.startsWith('connect-configs/'))
+    expect(ofConnect.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/key "target-state-shop", value \d+ bytes \(SHA-256/) as string,
+    )
+    expect(told(records)).not.toContain('state.v2')
   })
 
   test('check finds a slot that is gone', async () => {
@@ -158,6 +164,8 @@ describe('wiped, and back', () => {
     const run = await on('wipe')
     expectRefusal(run, 54, 'confirmation-missing', /this would remove/)
     expectRefusal(await on('wipe', '--yes', 'another'), 54, 'confirmation-missing', /another is not the identity/)
+    // Right for Kafka, and for nothing else of what would go.
+    expectRefusal(await on('wipe', '--yes', await identityOf('kafka')), 54, 'confirmation-missing', /is not the identity/)
     expect(await everything()).toEqual(before)
 
     await expectSuccess(on('wipe', '--yes', run.error?.path ?? ''))

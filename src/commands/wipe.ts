@@ -10,11 +10,12 @@ import { topicOf } from '../components/registry/backup.ts'
 import { probeRegistry, registryComponent } from '../components/registry/index.ts'
 import { registryTopics } from './backup/topic-kinds.ts'
 import { sideBySide } from './side-by-side.ts'
+import { wipeWord } from './wipe-word.ts'
 
 export interface WipeOptions {
   config: DatapipeConfig
   only?: ComponentName[]
-  /** The identity that the plan prints: proof that the plan was read, and that it is the right system. */
+  /** The word that the plan prints (wipe-word.ts): proof that the plan was read, and that these are the right systems, every one. */
   yes?: string
   dryRun?: boolean
 }
@@ -45,7 +46,7 @@ export async function wipe(options: WipeOptions, context: Context): Promise<Wipe
   const plans = await sideBySide(components.map(({ plan }) => plan(context)))
   const kept = components.some(({ name }) => name === 'kafka') ? owned.map(keepStep) : []
   const plan = [...plans.flat(), ...kept]
-  const identity = identityOf(targets)
+  const identity = wipeWord(targets)
   const result = { exitCode: answers.ok, identity, targets, plan }
   if (options.dryRun) return { ...result, dryRun: true, seconds: (performance.now() - started) / 1000 }
   if (options.yes !== identity) {
@@ -120,15 +121,6 @@ function chosen({ config, only }: WipeOptions, owned: string[]): BoundComponent[
     ),
     ...bound(postgresComponent, config.postgres),
   ]
-}
-
-/** One word for the whole target: the Kafka cluster's id, else PostgreSQL's system identifier, else the address of the registry or of Connect. */
-function identityOf(targets: TargetIdentity[]): string {
-  for (const name of ['kafka', 'postgres', 'registry', 'connect'] as const) {
-    const target = targets.find(({ component }) => component === name)
-    if (target !== undefined) return target.identity
-  }
-  throw new TypeError('no target')
 }
 
 /** As a person must type it: identities of Connect hold spaces and brackets. */
