@@ -22,13 +22,14 @@ async function* portions(items: KafkaRecord[]) {
 async function compare(
   left: KafkaRecord[],
   right: KafkaRecord[],
-  options: { sameOffsets?: boolean; positions?: [bigint[], bigint[]]; limit?: number; hideValues?: boolean } = {},
+  options: { sameOffsets?: boolean; compacted?: boolean; positions?: [bigint[], bigint[]]; limit?: number; hideValues?: boolean } = {},
 ) {
   const { findings, ordinals } = await compareRecords(portions(left), portions(right), {
     item: 't/0',
     sides: ['a', 'b'],
     sameOffsets: options.sameOffsets ?? false,
     limit: options.limit ?? 10,
+    ...(options.compacted === undefined ? {} : { compacted: options.compacted }),
     ...(options.hideValues === undefined ? {} : { hideValues: options.hideValues }),
     positions: options.positions ?? [[], []],
   })
@@ -116,4 +117,20 @@ test('of a topic that may hold secrets, findings show keys, and of values only l
   expect(messages.join('\n')).not.toContain('hunter')
   expect(messages[0]).toMatch(/^value 31 bytes \(SHA-256 [0-9a-f]{12}…\) against 6 bytes .* of key "connector-0"/)
   expect((await compare(left, right)).messages.join()).toContain('hunter')
+})
+
+test('in a compacted topic a record that one side lacks does not count when a later one has its key, nor a tombstone; the last of its key does', async () => {
+  const keyed = (n: number) => records(1000).map((record) => ({ ...record, key: Buffer.from(`k${Number(record.offset) % n}`) }))
+  const whole = keyed(10)
+  const thinned = whole.filter(({ offset }) => offset >= 990n || offset === 3n)
+  for (const sameOffsets of [true, false]) {
+    expect((await compare(whole, thinned, { sameOffsets, compacted: true })).found).toEqual([])
+    expect((await compare(thinned, whole, { sameOffsets, compacted: true })).found).toEqual([])
+    const lost = thinned.filter(({ offset }) => offset !== 994n)
+    expect((await compare(whole, lost, { sameOffsets, compacted: true })).found).toEqual(['record-missing t/0/994'])
+    const tombstone = whole.map((record) => (record.offset === 994n ? { ...record, value: null } : record))
+    expect((await compare(tombstone, lost, { sameOffsets, compacted: true })).found).toEqual([])
+  }
+  const changed = thinned.map((record) => (record.offset === 995n ? { ...record, value: Buffer.from('other') } : record))
+  expect((await compare(whole, changed, { sameOffsets: true, compacted: true })).found).toEqual(['record-differs t/0/995'])
 })

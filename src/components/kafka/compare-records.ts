@@ -9,6 +9,8 @@ export interface CompareOptions {
   sides: [string, string]
   /** Offsets must be the same (one and the same topic); otherwise only the order counts. */
   sameOffsets: boolean
+  /** The topic is compacted: a record that one side lacks is none of its losses when a later one has the key, or when it is a tombstone. */
+  compacted?: boolean
   /** Findings after which the comparison of this partition stops. */
   limit: number
   /** Positions of interest on either side: which record each points to is found on the way. */
@@ -28,19 +30,23 @@ export interface Comparison {
 
 /** How far the sides are searched for where they agree again after a difference. */
 const lookAhead = 200
+const lookAheadCompacted = 2000
 
 /**
  * Compares two record streams of one partition in order: key, value, headers (order and duplicates), timestamp. A record that only one side
- * has is found as missing or extra, and the comparison goes on behind it. Memory: `lookAhead` records a side.
+ * has is found as missing or extra, and the comparison goes on behind it. Memory: `lookAhead` records a side, and of a compacted topic the
+ * key of every record that one side lacks.
  */
 export async function compareRecords(
   a: AsyncGenerator<KafkaRecord[]>,
   b: AsyncGenerator<KafkaRecord[]>,
   options: CompareOptions,
 ): Promise<Comparison> {
-  const left = window(a, options.positions[0])
-  const right = window(b, options.positions[1])
+  const left = openWindow(a, options.positions[0])
+  const right = openWindow(b, options.positions[1])
   const findings: Finding[] = []
+  const superseded = options.compacted ? awaitLaterKeys() : undefined
+  const window = options.compacted ? lookAheadCompacted : lookAhead
   let pairs = 0n
   while (findings.length < options.limit) {
     await left.fill(1)
@@ -50,18 +56,22 @@ export async function compareRecords(
     if (one === undefined && other === undefined) break
     if (one !== undefined && other !== undefined) {
       if (differenceOf(one, other, options) === undefined) {
+        superseded?.pass(one)
         left.drop(pairs)
         right.drop(pairs)
         pairs++
         continue
       }
     }
-    await left.fill(lookAhead)
-    await right.fill(lookAhead)
-    const { finding, paired } = explain(left, right, options, pairs)
-    findings.push(finding)
+    await left.fill(window)
+    await right.fill(window)
+    const { finding, paired, only } = explain(left, right, options, pairs)
+    if (one !== undefined && only !== other) superseded?.pass(one)
+    if (other !== undefined && only !== one) superseded?.pass(other)
+    if (only === undefined || superseded === undefined || !superseded.wait(only, finding)) findings.push(finding)
     if (paired) pairs++
   }
+  findings.push(...(superseded?.left() ?? []).slice(0, options.limit - findings.length))
   if (findings.length < options.limit) {
     left.end(pairs)
     right.end(pairs)
@@ -69,21 +79,30 @@ export async function compareRecords(
   return { findings, ordinals: [left.ordinals, right.ordinals] }
 }
 
-function explain(left: Window, right: Window, options: CompareOptions, pairs: bigint): { finding: Finding; paired: boolean } {
+interface Explanation {
+  finding: Finding
+  paired: boolean
+  /** The record that one side lacks. */
+  only?: KafkaRecord
+}
+
+function explain(left: Window, right: Window, options: CompareOptions, pairs: bigint): Explanation {
   const [one] = left.items
   const [other] = right.items
   const same = (x: KafkaRecord | undefined, y: KafkaRecord | undefined) =>
-    x !== undefined && y !== undefined && differenceOf(x, y, options) === undefined
-  const skippedLeft = left.items.findIndex((item) => same(item, other))
-  const skippedRight = right.items.findIndex((item) => same(item, one))
+    x !== undefined && y !== undefined && sameBytes(x.key, y.key) && sameBytes(x.value, y.value) && differenceOf(x, y, options) === undefined
+  // In one and the same log the offsets tell who lacks what, however much compaction has taken.
+  const byOffset = options.compacted === true && options.sameOffsets && one && other ? one.offset - other.offset : undefined
+  const skippedLeft = byOffset === undefined ? left.items.findIndex((item) => same(item, other)) : byOffset < 0n ? 1 : -1
+  const skippedRight = byOffset === undefined ? right.items.findIndex((item) => same(item, one)) : byOffset > 0n ? 1 : -1
   const rightIsExtra = skippedRight > 0 && (skippedLeft < 0 || skippedRight <= skippedLeft)
   if (other !== undefined && (one === undefined || rightIsExtra)) {
     right.drop(pairs)
-    return { finding: onlyIn('record-extra', other, options, [options.sides[1], options.sides[0]]), paired: false }
+    return { finding: onlyIn('record-extra', other, options, [options.sides[1], options.sides[0]]), paired: false, only: other }
   }
   if (one !== undefined && (other === undefined || skippedLeft > 0)) {
     left.drop(pairs)
-    return { finding: onlyIn('record-missing', one, options, options.sides), paired: false }
+    return { finding: onlyIn('record-missing', one, options, options.sides), paired: false, only: one }
   }
   left.drop(pairs)
   right.drop(pairs)
@@ -94,6 +113,26 @@ function explain(left: Window, right: Window, options: CompareOptions, pairs: bi
 
 function onlyIn(code: string, record: KafkaRecord, options: CompareOptions, [has, lacks]: [string, string]): Finding {
   return harm(code, `${options.item}/${record.offset}`, `${has} has a record that ${lacks} lacks: ${describeRecord(record, options)}`)
+}
+
+/**
+ * Records that one side lacks, by key, until a later one of that key has passed on either side: compaction takes those, and a tombstone
+ * (once `delete.retention.ms` is over) even when none follows.
+ */
+function awaitLaterKeys() {
+  const waiting = new Map<string, { record: KafkaRecord; finding: Finding }>()
+  return {
+    pass(record: KafkaRecord) {
+      if (waiting.size > 0 && record.key !== null) waiting.delete(record.key.toString('latin1'))
+    },
+    /** False when compaction cannot have taken it: it has no key. */
+    wait(record: KafkaRecord, finding: Finding): boolean {
+      if (record.key === null) return false
+      waiting.set(record.key.toString('latin1'), { record, finding })
+      return true
+    },
+    left: () => [...waiting.values()].filter(({ record }) => record.value !== null).map(({ finding }) => finding),
+  }
 }
 
 /** What differs first between two records, with both values; undefined when nothing does. */
@@ -147,7 +186,7 @@ interface Window {
   end(number: bigint): void
 }
 
-function window(source: AsyncGenerator<KafkaRecord[]>, positions: bigint[]): Window {
+function openWindow(source: AsyncGenerator<KafkaRecord[]>, positions: bigint[]): Window {
   const items: KafkaRecord[] = []
   const waiting = [...new Set(positions)].sort((a, b) => (a < b ? -1 : 1))
   const ordinals = new Map<bigint, bigint>()
