@@ -11,6 +11,7 @@ test('each kind of run has an id of its own, so that none replaces another in th
       { stack: 'embedded', secure: true },
       { stack: 'containers' },
       { stack: 'containers', engineMemory: 512 },
+      { stack: 'containers', secure: true },
       { stack: 'containers', versions: { postgres: '15', kafka: '3.4.1', debezium: '2.7.4.Final' } },
       { stack: 'containers', profile: 'official' },
     ].map(async (options) => (await planStage('a drill', options as never, context)).run.id),
@@ -20,6 +21,7 @@ test('each kind of run has an id of its own, so that none replaces another in th
     'embedded-secure',
     'containers-local-pg17-kafka4.3.1-dbz3.6.0-1024m',
     'containers-local-pg17-kafka4.3.1-dbz3.6.0-512m',
+    'containers-local-pg17-kafka4.3.1-dbz3.6.0-1024m-secure',
     'containers-local-pg15-kafka3.4.1-dbz2.7.4-1024m',
     'containers-official-pg17-kafka4.3.1-dbz3.6.0-1024m',
   ])
@@ -39,7 +41,8 @@ test.each([
   { stack: 'embedded', profile: 'local' },
   { stack: 'embedded', versions: { kafka: '3.4.1' } },
   { stack: 'containers', keep: true },
-  { stack: 'containers', secure: true },
+  { stack: 'containers', secure: true, profile: 'official' },
+  { stack: 'containers', secure: true, versions: { kafka: '3.4.1' } },
   { stack: 'containers', versions: { kafka: 'latest' } },
 ] as const)('options that do not go together are refused before anything starts: %j', async (options) => {
   await expect(planStage('a drill', options, context)).rejects.toMatchObject({ code: 'usage' })

@@ -3,6 +3,7 @@ import { DatapipeError } from '../base/errors.ts'
 import { image } from '../commands/image.ts'
 import { assertEngineAnswers, engineFault } from '../stack/containers/engine-answers.ts'
 import type { Profile, ServerVersions } from '../stack/containers/index.ts'
+import { assertSecurable } from '../stack/containers/security.ts'
 import { serverVersions } from '../stack/containers/server-versions.ts'
 import { startOrder } from '../stack/embedded/embedded-stack.ts'
 import { ensurePrograms } from '../stack/embedded/ensure-programs.ts'
@@ -52,6 +53,7 @@ export function engineImage(postgres: string): string {
 }
 
 const engineCpus = 0.5
+const secureVariant = 'SASL_SSL, HTTPS, sslmode=verify-full'
 const mebibyte = 1024 ** 2
 
 /** Where a drill is to run. Throws `usage` for options that do not go together. */
@@ -72,7 +74,7 @@ function embeddedStage(drill: string, options: StageOptions): PlannedStage {
       drill,
       subject: 'engine',
       engine: 'process',
-      ...(secure ? { variant: 'SASL_SSL, HTTPS, sslmode=verify-full' } : {}),
+      ...(secure ? { variant: secureVariant } : {}),
     },
     async start(directory, context) {
       const install = options.install === undefined ? {} : { install: options.install }
@@ -86,23 +88,23 @@ function embeddedStage(drill: string, options: StageOptions): PlannedStage {
 }
 
 function containersStage(drill: string, options: StageOptions): PlannedStage {
-  if (options.keep || options.secure) {
-    throw new DatapipeError('usage', `the containers stack knows no --${options.keep ? 'keep' : 'secure'}`, { hint: 'say --stack embedded' })
-  }
+  if (options.keep) throw new DatapipeError('usage', 'the containers stack knows no --keep', { hint: 'say --stack embedded' })
   const profile = options.profile ?? 'local'
+  const secure = options.secure ?? false
   const versions = serverVersions(options.versions)
+  if (secure) assertSecurable(profile, versions)
   const memory = options.engineMemory ?? 1024
   const limits = { image: options.toolsImage ?? engineImage(versions.postgres), memoryBytes: memory * mebibyte, cpus: engineCpus }
   const debezium = versions.debezium.replace(/\.\w+$/, (suffix) => (/\d/.test(suffix) ? suffix : ''))
   return {
     kind: 'containers',
     run: {
-      id: `containers-${profile}-pg${versions.postgres}-kafka${versions.kafka}-dbz${debezium}-${memory}m`,
+      id: `containers-${profile}-pg${versions.postgres}-kafka${versions.kafka}-dbz${debezium}-${memory}m${secure ? '-secure' : ''}`,
       drill,
       subject: 'engine',
       engine: limits,
       profile,
-      variant: `PostgreSQL ${versions.postgres}, Kafka ${versions.kafka}, Debezium ${debezium}, ${memory} MiB`,
+      variant: `PostgreSQL ${versions.postgres}, Kafka ${versions.kafka}, Debezium ${debezium}, ${memory} MiB${secure ? `, ${secureVariant}` : ''}`,
     },
     async start(directory, context) {
       // Loaded here: whoever drills on the embedded stack needs no container library.
@@ -117,7 +119,7 @@ function containersStage(drill: string, options: StageOptions): PlannedStage {
       if (options.toolsImage === undefined) await image({ tag: limits.image, pgMajor: Number(versions.postgres) }, context)
       const open = new AsyncDisposableStack()
       try {
-        const stack = await inPhase(context, 'start the stack', () => startContainersStack({ context, profile, versions }))
+        const stack = await inPhase(context, 'start the stack', () => startContainersStack({ context, profile, versions, secure }))
         open.use(stack)
         // The server's image has no Datapipe to archive with, so that streaming is what such a stack does.
         const place = { stack, directory, archiveMode: options.archiveMode ?? 'receive' }

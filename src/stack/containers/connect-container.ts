@@ -2,11 +2,9 @@ import { docker } from '../../image/docker.ts'
 import { httpAnswers } from '../embedded/http-answers.ts'
 import { registryAddress, registryUser } from './registry-container.ts'
 import { labelsOf, nameOf, type Run } from './run.ts'
-import { sharedSecrets } from './run-directory.ts'
+import { secretsMount, sharedSecrets } from './run-directory.ts'
+import { caIn, kafkaClientSettings } from './security.ts'
 import { removeServer, startServer } from './server-container.ts'
-
-/** Where the containers see the run's secrets. */
-export const secretsMount = '/datapipe/secrets'
 
 /** Starts a Connect worker in distributed mode; its state is in Kafka. The contract is that of quay.io/debezium/connect. */
 export async function startConnect(run: Run): Promise<void> {
@@ -34,6 +32,7 @@ export async function startConnect(run: Run): Promise<void> {
           // Connector configurations name secrets as ${file:PATH:KEY}, so that neither topics nor backups hold them.
           CONNECT_CONFIG_PROVIDERS: 'file',
           CONNECT_CONFIG_PROVIDERS_FILE_CLASS: 'org.apache.kafka.common.config.provider.FileConfigProvider',
+          ...kafkaSettings(run),
           HEAP_OPTS: '-Xmx512m -Xms64m',
           ...(run.state.profile === 'local' ? { CONNECT_PLUGIN_DISCOVERY: 'service_load' } : {}),
         })
@@ -47,6 +46,13 @@ export async function startConnect(run: Run): Promise<void> {
     answers: () => httpAnswers(`http://127.0.0.1:${run.state.ports.connect}/connectors`),
     timeoutMs: 60_000,
   })
+}
+
+/** The worker's own connections, and those of its connectors' tasks: each reads its own prefix. */
+function kafkaSettings(run: Run): Record<string, string> {
+  const settings = Object.entries(kafkaClientSettings(run, secretsMount))
+  const name = (key: string) => `CONNECT_${key.toUpperCase().replaceAll('.', '_')}`
+  return Object.fromEntries(settings.flatMap(([key, value]) => ['', 'producer.', 'consumer.', 'admin.'].map((prefix) => [name(prefix + key), value])))
 }
 
 export async function stopConnect(run: Run): Promise<void> {
@@ -81,6 +87,7 @@ function apicurioConverter(run: Run): Converter {
       'apicurio.registry.url': `${registryAddress(run)}/apis/registry/v2`,
       'apicurio.auth.username': registryUser,
       'apicurio.auth.password': connectorSecretReference('registry.password'),
+      ...(run.state.secure ? { 'apicurio.rest.request.ssl.ca-bundle.location': caIn(secretsMount) } : {}),
       'apicurio.registry.auto-register': 'true',
       'apicurio.registry.find-latest': 'true',
       // Magic byte 0 and a 4-byte id before the datum, instead of ids in record headers.

@@ -20,10 +20,11 @@ import {
   startPostgres,
   stopPostgres,
 } from './postgres-container.ts'
-import { registryUser, startRegistry, stopRegistry } from './registry-container.ts'
+import { registryUrl, registryUser, startRegistry, stopRegistry } from './registry-container.ts'
 import { removeDirectory } from './remove-directory.ts'
 import { type Run, readSecret, runLabel } from './run.ts'
-import { sharedSecrets, writeReadable } from './run-directory.ts'
+import { secretsMount, sharedSecrets, writeReadable } from './run-directory.ts'
+import { caIn, kafkaSecurity, trust } from './security.ts'
 import { isRunning, removeServer } from './server-container.ts'
 import type { Profile } from './server-versions.ts'
 import { removeRun } from './sweep.ts'
@@ -75,8 +76,8 @@ export class ContainersStack implements Stack {
     return configSchema.parse({
       repository: { url: repositoryUrl },
       postgres: { url: postgresUrl(this.run), dataDirectory: dataDirectory(this.directory), archive: { mode: 'receive', slot: 'datapipe_wal' } },
-      kafka: { bootstrapServers: [`127.0.0.1:${ports.kafka}`] },
-      registry: { url: `http://127.0.0.1:${ports.registry}`, username: registryUser, password: readSecret(this.run, 'registry') },
+      kafka: { bootstrapServers: [`127.0.0.1:${ports.kafka}`], ...kafkaSecurity(this.run, 'text') },
+      registry: { url: registryUrl(this.run), username: registryUser, password: readSecret(this.run, 'registry'), ...trust(this.run, 'text') },
       connect: { url: `http://127.0.0.1:${ports.connect}` },
     })
   }
@@ -146,6 +147,7 @@ export class ContainersStack implements Stack {
       'database.user': postgresUser,
       'database.password': connectorSecretReference('postgres.password'),
       'database.dbname': 'postgres',
+      ...(this.run.state.secure ? { 'database.sslmode': 'verify-full', 'database.sslrootcert': caIn(secretsMount) } : {}),
     }
   }
 

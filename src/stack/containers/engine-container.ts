@@ -4,14 +4,14 @@ import { createInterface } from 'node:readline'
 import { DatapipeError } from '../../base/errors.ts'
 import { startTool } from '../../clients/exec.ts'
 import { docker, imageId } from '../../image/docker.ts'
-import { secretsMount } from './connect-container.ts'
 import type { ContainersStack } from './containers-stack.ts'
 import { type ControlDirectory, controlMount, makeControl, startCommand } from './engine-control.ts'
 import { containerMemory } from './memory.ts'
 import { postgresDirectory, postgresMount, postgresUser } from './postgres-container.ts'
 import { registryAddress, registryUser } from './registry-container.ts'
 import { labelsOf, nameOf } from './run.ts'
-import { makeShared, postgresUid, sharedSecrets, writeReadable } from './run-directory.ts'
+import { makeShared, postgresUid, secretsMount, sharedSecrets, writeReadable } from './run-directory.ts'
+import { caIn, kafkaSecurity, sslMode, trust } from './security.ts'
 
 export interface EngineContainerOptions {
   stack: ContainersStack
@@ -129,16 +129,17 @@ function configText({ stack, archiveMode }: EngineContainerOptions): string {
   const config = {
     repository: { url: `file://${repositoryMount}` },
     postgres: {
-      url: `postgres://${postgresUser}:\${file:${secretsMount}/postgres}@postgres:5432/postgres`,
+      url: `postgres://${postgresUser}:\${file:${secretsMount}/postgres}@postgres:5432/postgres${sslMode(stack.run.state.secure ? caIn(secretsMount) : undefined)}`,
       dataDirectory: `${postgresMount}/data`,
       archive,
       startCommand: startCommand('postgres'),
     },
-    kafka: { bootstrapServers: ['kafka:9092'] },
+    kafka: { bootstrapServers: ['kafka:9092'], ...kafkaSecurity(stack.run, 'reference') },
     registry: {
       url: registryAddress(stack.run),
       username: registryUser,
       password: `file:${secretsMount}/registry`,
+      ...trust(stack.run, 'reference'),
       startCommand: startCommand('registry'),
     },
     connect: { url: 'http://connect:8083', startCommand: startCommand('connect') },

@@ -12,6 +12,7 @@ import { localImages } from './local-images.ts'
 import { officialImages } from './official-images.ts'
 import { labelsOf, nameOf, type Run, type RunState } from './run.ts'
 import { createRunDirectory } from './run-directory.ts'
+import { assertSecurable, prepareSecurity } from './security.ts'
 import { type Profile, type ServerVersions, serverVersions } from './server-versions.ts'
 import type { StackImages } from './stack-images.ts'
 import { removeRun, sweepContainers } from './sweep.ts'
@@ -23,6 +24,8 @@ export interface ContainersStackOptions {
   /** `local` when left out. */
   profile?: Profile
   versions?: Partial<ServerVersions>
+  /** TLS and passwords everywhere: SASL_SSL, HTTPS, `hostssl`. Throws `usage` where it is not to be had. */
+  secure?: boolean
 }
 
 /**
@@ -31,8 +34,9 @@ export interface ContainersStackOptions {
  * `stack-failed` with the last log lines, `interrupted`; nothing is left then.
  */
 export async function startContainersStack(options: ContainersStackOptions): Promise<ContainersStack> {
-  const { context, profile = 'local' } = options
+  const { context, profile = 'local', secure = false } = options
   const versions = serverVersions(options.versions)
+  if (secure) assertSecurable(profile, versions)
   await assertEngineAnswers()
   prepareLibrary()
   await sweepContainers(context)
@@ -50,12 +54,14 @@ export async function startContainersStack(options: ContainersStackOptions): Pro
     versions: images.versions,
     images: images.images,
     registryKind: images.registryKind,
+    secure,
     ports: { postgres, kafka, registry, connect },
   }
   const run: Run = { directory: await createRunDirectory(state), state, context }
   const stack = new ContainersStack(run)
   try {
     const labels = Object.entries(labelsOf(run)).flatMap(([key, value]) => ['--label', `${key}=${value}`])
+    if (secure) await prepareSecurity(run)
     await docker(['network', 'create', ...labels, nameOf(run, 'network')], { signal: context.signal })
     await startAll(stack, context)
   } catch (error) {

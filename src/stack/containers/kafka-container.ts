@@ -6,6 +6,7 @@ import { docker } from '../../image/docker.ts'
 import { kafkaAnswers } from '../embedded/kafka-answers.ts'
 import { logSize, readLog } from '../embedded/server-log.ts'
 import { labelsOf, nameOf, type Run } from './run.ts'
+import { kafkaServerSettings, privateMounts, trustedCa } from './security.ts'
 import { removeServer, startServer } from './server-container.ts'
 
 /** The listener for this machine; 9092 is the one inside the network. */
@@ -23,7 +24,8 @@ export async function startKafka(run: Run): Promise<void> {
     protected override async beforeContainerCreated(): Promise<void> {
       await super.beforeContainerCreated()
       this.withExposedPorts({ container: hostListener, host: run.state.ports.kafka })
-      this.environment.CLUSTER_ID = clusterId
+      // Afterwards: what the library sets itself cannot be set before.
+      Object.assign(this.environment, kafkaServerSettings(run), { CLUSTER_ID: clusterId })
       this.createOpts.Env = Object.entries(this.environment).map(([key, value]) => `${key}=${value}`)
     }
   }
@@ -47,14 +49,15 @@ export async function startKafka(run: Run): Promise<void> {
           KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: '1',
           KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: '1',
         })
-        .withBindMounts([{ source: volume, target: '/var/lib/kafka/data', mode: 'rw' }])
+        .withBindMounts([{ source: volume, target: '/var/lib/kafka/data', mode: 'rw' }, ...privateMounts(run, 'kafka')])
         .withResourcesQuota({ memory: 1.25 })
         .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
         .withStartupTimeout(180_000)
         .withLogConsumer(log)
         .start(),
     answers: async () =>
-      (await readLog(run.directory, 'kafka', from)).includes('Kafka Server started') && kafkaAnswers('127.0.0.1', run.state.ports.kafka),
+      (await readLog(run.directory, 'kafka', from)).includes('Kafka Server started') &&
+      kafkaAnswers('127.0.0.1', run.state.ports.kafka, { ca: trustedCa(run) }),
     timeoutMs: 120_000,
   })
 }

@@ -7,6 +7,7 @@ import { docker } from '../../image/docker.ts'
 import { removeDirectory } from './remove-directory.ts'
 import { labelsOf, nameOf, type Run, readSecret } from './run.ts'
 import { makeShared, postgresUid, writeReadable } from './run-directory.ts'
+import { privateMount, privateMounts, sslMode, trustedCa } from './security.ts'
 import { removeServer, startServer } from './server-container.ts'
 
 export const postgresUser = 'datapipe'
@@ -26,8 +27,12 @@ export function archiveDirectory(directory: string): string {
   return join(postgresDirectory(directory), 'archive')
 }
 
-/** Run by the image's entrypoint in a new cluster: what logical decoding, archiving and physical replication need. */
-const initScript = `#!/bin/sh
+/**
+ * Run by the image's entrypoint in a new cluster: what logical decoding, archiving and physical replication need. `hostssl` alone: a
+ * connection without TLS meets no line and is refused. The certificate lies in the data directory under the server's default names: there a
+ * base backup takes it along, and a restore brings it back.
+ */
+const initScript = (secure: boolean) => `#!/bin/sh
 set -eu
 cat >>"$PGDATA/postgresql.conf" <<'SETTINGS'
 
@@ -40,12 +45,13 @@ max_prepared_transactions = 10
 archive_mode = on
 archive_command = 'sh ${postgresMount}/archive-wal.sh "%p" "%f" ${postgresMount}/archive'
 log_line_prefix = '%m [%p] %q%u@%d '
-SETTINGS
+${secure ? 'ssl = on\n' : ''}SETTINGS
+${secure ? `install -m 600 ${privateMount}/server.crt ${privateMount}/server.key "$PGDATA"\n` : ''}\
 cat >"$PGDATA/pg_hba.conf" <<'RULES'
 # TYPE DATABASE USER ADDRESS METHOD
 local all all scram-sha-256
-host all all all scram-sha-256
-host replication all all scram-sha-256
+${secure ? 'hostssl' : 'host'} all all all scram-sha-256
+${secure ? 'hostssl' : 'host'} replication all all scram-sha-256
 RULES
 `
 
@@ -115,8 +121,8 @@ async function startContainer(run: Run, { ready }: { ready: number }): Promise<v
         PGDATA: `${postgresMount}/data`,
         POSTGRES_INITDB_ARGS: '--data-checksums --encoding=UTF8 --locale=C.UTF-8 --auth=scram-sha-256',
       })
-      .withBindMounts([{ source: directory, target: postgresMount, mode: 'rw' }])
-      .withCopyContentToContainer([{ content: initScript, target: '/docker-entrypoint-initdb.d/10-datapipe.sh', mode: 0o755 }])
+      .withBindMounts([{ source: directory, target: postgresMount, mode: 'rw' }, ...privateMounts(run, 'postgres')])
+      .withCopyContentToContainer([{ content: initScript(run.state.secure), target: '/docker-entrypoint-initdb.d/10-datapipe.sh', mode: 0o755 }])
       .withResourcesQuota({ memory: 1 })
       .withSharedMemorySize(256 * 1024 ** 2)
       // A health check is a process four times a second for as long as the server runs.
@@ -140,7 +146,7 @@ async function answers(run: Run): Promise<boolean> {
 
 /** As this machine reaches it. */
 export function postgresUrl(run: Run): string {
-  return `postgres://${postgresUser}:${readSecret(run, 'postgres')}@127.0.0.1:${run.state.ports.postgres}/postgres`
+  return `postgres://${postgresUser}:${readSecret(run, 'postgres')}@127.0.0.1:${run.state.ports.postgres}/postgres${sslMode(trustedCa(run))}`
 }
 
 /** The image's stop signal is SIGINT, a fast shutdown: the shutdown checkpoint is written, the last segment archived. */

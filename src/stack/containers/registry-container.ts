@@ -4,27 +4,40 @@ import { httpAnswers } from '../embedded/http-answers.ts'
 import { propertiesFile } from '../embedded/java.ts'
 import { createRegistryTopics } from '../embedded/registry-topics.ts'
 import { labelsOf, nameOf, type Run, readSecret } from './run.ts'
+import { kafkaClientSettings, kafkaSecurity, privateMount, privateMounts, trust } from './security.ts'
 import { removeServer, startServer } from './server-container.ts'
 
 export const registryUser = 'admin'
 
 /** Inside the network. */
 export function registryAddress({ state }: Pick<Run, 'state'>): string {
-  return `http://registry:${registryPort({ state })}`
+  return `${scheme({ state })}://registry:${registryPort({ state })}`
+}
+
+/** As this machine reaches it. */
+export function registryUrl({ state }: Pick<Run, 'state'>): string {
+  return `${scheme({ state })}://127.0.0.1:${state.ports.registry}`
+}
+
+function scheme({ state }: Pick<Run, 'state'>): string {
+  return state.secure ? 'https' : 'http'
 }
 
 function registryPort({ state }: Pick<Run, 'state'>): number {
-  return state.registryKind === 'apicurio' ? 8080 : 8081
+  if (state.registryKind === 'confluent') return 8081
+  return state.secure ? 8443 : 8080
 }
 
 /** Starts the schema registry, its data in Kafka, behind basic auth; which one it is comes with the profile. */
 export async function startRegistry(run: Run): Promise<void> {
   if (run.state.registryKind === 'apicurio') {
-    const config = kafkaConfigSchema.parse({ bootstrapServers: [`127.0.0.1:${run.state.ports.kafka}`] })
+    const config = kafkaConfigSchema.parse({ bootstrapServers: [`127.0.0.1:${run.state.ports.kafka}`], ...kafkaSecurity(run, 'text') })
     await createRegistryTopics(config, run.context)
   }
   const { GenericContainer, Wait } = await import('testcontainers')
   const settings = run.state.registryKind === 'apicurio' ? apicurio(run) : confluent(run)
+  const credentials = { username: registryUser, password: readSecret(run, 'registry') }
+  const asked = Wait.forHttp(settings.path, registryPort(run)).withBasicCredentials(credentials.username, credentials.password)
   await startServer(run, {
     component: 'registry',
     start: (log) =>
@@ -36,13 +49,14 @@ export async function startRegistry(run: Run): Promise<void> {
         .withExposedPorts({ container: registryPort(run), host: run.state.ports.registry })
         .withEnvironment(settings.environment)
         .withCopyContentToContainer(settings.files)
+        .withBindMounts(privateMounts(run, 'registry'))
         .withResourcesQuota({ memory: 0.75 })
-        .withWaitStrategy(Wait.forHttp(settings.path, registryPort(run)).withBasicCredentials(registryUser, readSecret(run, 'registry')))
+        // The library trusts no authority of ours; whether the certificate is the right one is seen right after.
+        .withWaitStrategy(run.state.secure ? asked.usingTls().allowInsecure() : asked)
         .withStartupTimeout(240_000)
         .withLogConsumer(log)
         .start(),
-    answers: () =>
-      httpAnswers(`http://127.0.0.1:${run.state.ports.registry}${settings.path}`, { username: registryUser, password: readSecret(run, 'registry') }),
+    answers: () => httpAnswers(`${registryUrl(run)}${settings.path}`, { ...credentials, ...trust(run, 'text') }),
     timeoutMs: 60_000,
   })
 }
@@ -56,7 +70,7 @@ interface RegistrySettings {
 
 /** Apicurio's own contract: settings by environment, and those with the password as a file; see embedded/registry-server.ts for the reasons. */
 function apicurio(run: Run): RegistrySettings {
-  const users = {
+  const settings = {
     'quarkus.http.auth.basic': true,
     'quarkus.security.users.embedded.plain-text': true,
     [`quarkus.security.users.embedded.users.${registryUser}`]: readSecret(run, 'registry'),
@@ -64,10 +78,19 @@ function apicurio(run: Run): RegistrySettings {
     'apicurio.auth.role-based-authorization': true,
     'apicurio.kafkasql.consumer.poll.timeout': 1000,
     'quarkus.http.access-log.enabled': false,
+    ...(run.state.secure
+      ? {
+          'quarkus.http.insecure-requests': 'disabled',
+          'quarkus.http.ssl-port': registryPort(run),
+          'quarkus.http.ssl.certificate.files': `${privateMount}/server.crt`,
+          'quarkus.http.ssl.certificate.key-files': `${privateMount}/server.key`,
+        }
+      : { 'quarkus.http.port': registryPort(run) }),
+    ...Object.fromEntries(Object.entries(kafkaClientSettings(run, privateMount)).map(([key, value]) => [`apicurio.kafka.common.${key}`, value])),
   }
   return {
-    environment: { APICURIO_STORAGE_KIND: 'kafkasql', APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: 'kafka:9092', QUARKUS_HTTP_PORT: '8080' },
-    files: [{ content: propertiesFile(users), target: '/deployments/config/application.properties', mode: 0o644 }],
+    environment: { APICURIO_STORAGE_KIND: 'kafkasql', APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: 'kafka:9092' },
+    files: [{ content: propertiesFile(settings), target: '/deployments/config/application.properties', mode: 0o644 }],
     path: '/apis/ccompat/v7/subjects',
   }
 }

@@ -19,6 +19,8 @@ export const runStateSchema = z.strictObject({
   /** Image of each server; which registry it is decides about the converter. */
   images: z.strictObject({ postgres: z.string(), kafka: z.string(), registry: z.string(), connect: z.string() }),
   registryKind: z.enum(['apicurio', 'confluent']),
+  /** TLS and passwords everywhere; left out by runs of before it could be chosen. */
+  secure: z.boolean().default(false),
   /** On this machine; inside the network each server has its usual one. */
   ports: z.strictObject({ postgres: port, kafka: port, registry: port, connect: port }),
 })
@@ -45,7 +47,9 @@ export function nameOf({ state }: Pick<Run, 'state'>, what: string): string {
   return `datapipe-${state.id}-${what}`
 }
 
+export const secretNames = ['postgres', 'registry', 'kafka', 'kafka-broker'] as const
+
 /** A generated secret of the run. */
-export function readSecret(run: Pick<Run, 'directory'>, name: 'postgres' | 'registry'): string {
+export function readSecret(run: Pick<Run, 'directory'>, name: (typeof secretNames)[number]): string {
   return readFileSync(join(run.directory, 'secrets', name), 'utf8').trim()
 }
