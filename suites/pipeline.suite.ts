@@ -85,6 +85,13 @@ test('a pipeline with an odd schema of the user’s own comes back from nothing:
   expect(matrix.rto?.seconds).toBeGreaterThan(0)
   expect(matrix.rpo?.seconds).toBeGreaterThan(0)
   expect(matrix.recoveryPoint).toMatchObject({ kind: 'barrier', postgres: { lsn: expect.stringMatching(/^[0-9A-F]+\/[0-9A-F]+$/) as string } })
+  // Starting the servers is a phase like every other, and what they held at most is told.
+  expect(matrix.phases[0]).toMatchObject({ name: 'start the stack' })
+  expect(matrix.phases[0]?.seconds).toBeGreaterThan(1)
+  const [drilled] = matrix.runs
+  expect(drilled?.memory).toEqual({ engineLimitBytes: null, enginePeakBytes: null, stackPeakBytes: expect.any(Number) as number })
+  expect(drilled?.memory?.stackPeakBytes).toBeGreaterThan(400 * 1024 ** 2)
+  expect(drilled?.memory?.stackPeakBytes).toBeLessThanOrEqual(3 * 1024 ** 3)
   expect(Object.keys(matrix.versions)).toEqual(expect.arrayContaining(['postgresql', 'kafka', 'debezium', 'apicurioRegistry']))
 
   // The user's tables were captured, restored and compared like the fixture's.

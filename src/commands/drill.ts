@@ -14,6 +14,7 @@ import { reportRuns } from '../drill/report/report-runs.ts'
 import { runNotRun } from '../drill/report/run-not-run.ts'
 import { runDrill } from '../drill/run-drill.ts'
 import { planStage, type StageOptions } from '../drill/stage.ts'
+import { recording } from './backup/recording.ts'
 
 export interface DrillOptions extends StageOptions {
   /** Rows of the larger tables; the default is a drill under three minutes. */
@@ -57,7 +58,8 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   const evidence = await evidenceDirectory(reports, context)
   const stage = await planStage(drillName, options, context)
   const { run } = stage
-  await using open = await stage.start(evidence, context).catch(async (error: unknown) => {
+  const staging = recording(context)
+  await using open = await stage.start(evidence, staging.context).catch(async (error: unknown) => {
     if (error instanceof DatapipeError && (error.code === 'engine-missing' || error.code === 'image-missing')) {
       const runs = [runNotRun({ ...run, stack: stage.kind }, context.now(), error.message)]
       await reportRuns({ runs, directory: reports, add, at: context.now() })
@@ -65,7 +67,7 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     throw error
   })
   const { stack, engine } = open
-  await using memory = stage.kind === 'containers' ? watchMemory(stack, engine) : undefined
+  await using memory = watchMemory(stack, engine)
   const outcome = await runDrill({
     stack,
     engine,
@@ -76,6 +78,8 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     directory: evidence,
     writeSeconds: options.seconds ?? 3,
     startBalance: 1_000_000,
+    // Without the servers' own, which are parts of these, and without images that had to be built.
+    phasesBefore: staging.phases.filter(({ name }) => name.startsWith('start the ')),
     context,
   }).catch(async (error: unknown) => {
     if (context.signal.aborted) throw error
@@ -83,7 +87,7 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     await reportRuns({ runs: [brokenRun(described, error)], directory: reports, add, at: context.now() })
     throw error
   })
-  const measured = { ...outcome.measured, ...(memory === undefined ? {} : { memory: await highest(memory, engine, context) }) }
+  const measured = { ...outcome.measured, memory: await highest(memory, engine, context) }
   const finished: FinishedRun = { run: { ...run, at: context.now().toISOString(), ...measured }, rows: outcome.rows }
   const { matrix, written } = await reportRuns({ runs: [finished], directory: reports, add, at: context.now() })
   const verdict = runVerdict(finished.rows)

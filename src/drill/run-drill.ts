@@ -37,6 +37,8 @@ export interface DrillPlan {
   writeSeconds: number
   /** What the ledger's accounts began with. */
   startBalance: number
+  /** What the run took before the drill: starting the servers. */
+  phasesBefore?: Phase[]
   context: Context
 }
 
@@ -127,7 +129,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     stack: stack.kind,
     versions,
     recoveryPoint: backedUp.recoveryPoint,
-    phases: phasesOf(phases),
+    phases: phasesOf([...(plan.phasesBefore ?? []), ...phases]),
     rto: { seconds: (recoveredAt.getTime() - lostAt.getTime()) / 1000, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
     rpo: rpoOf(backedUp, lostAt, history),
   }
