@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import type { DatapipeConfig, KafkaConfig } from '../src/base/config.ts'
 import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
@@ -13,10 +14,12 @@ import { splitBatches } from '../src/clients/kafka/read-batches.ts'
 import { createTopic, deleteRecords, deleteTopics } from '../src/clients/kafka/topic-admin.ts'
 import { diffKafka, kafkaComponent } from '../src/components/kafka/index.ts'
 import type { KafkaPart } from '../src/components/kafka/part.ts'
-import { type BackupResult, backup, restore, verify } from '../src/index.ts'
+import { type BackupResult, backup, type ExpireResult, restore, verify } from '../src/index.ts'
 import { openBackup } from '../src/repository/open-backup.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
 import { localStorage } from '../src/storage/local.ts'
+import { resultOf, startDatapipe } from './cli.ts'
+import { at, expectRefusal, expectSuccess } from './cli-outcomes.ts'
 import { type ReadRecord, readEverything } from './kafka-reading.ts'
 
 const context = silentContext()
@@ -199,6 +202,31 @@ async function untilCompacted(client: KafkaClient): Promise<void> {
 function lastOfEachKey(records: ReadRecord[] | undefined): Record<string, ReadRecord> {
   return Object.fromEntries((records ?? []).map((record) => [record.key, record]))
 }
+
+test('an expiry that is killed breaks nothing, and the next one finishes it; without the right word it does nothing', async () => {
+  const config = repository('many')
+  const file = join(directory, 'many.yaml')
+  await writeFile(file, stringify(config))
+  const url = config.repository.url
+  const refused = await at(file, 'expire', '--keep-last', '3')
+  expectRefusal(refused, 54, 'confirmation-missing', /^this would remove:\n {2}backup /)
+  expect(refused.error?.hint).toContain(`--yes ${url}`)
+  const planned = resultOf<ExpireResult>(await at(file, 'expire', '--keep-last', '3', '--dry-run'))
+  expect(planned).toMatchObject({ identity: url, plan: { keep: { length: 3 }, remove: { length: 10 } } })
+
+  using dying = startDatapipe(['--json', '--config', file, 'expire', '--keep-last', '3', '--yes', url])
+  await dying.event((event) => event.type === 'progress' && event.task === 'remove files')
+  dying.kill('SIGKILL')
+  expect((await dying.ended).exitCode).toBe(-1)
+  expect(await verify({ config, all: true }, context)).toMatchObject({ exitCode: 0, backups: { length: 3 } })
+  // A backup that comes in between goes on with nothing that the expiry has left.
+  expect(await backup({ config }, context)).toMatchObject({ resumed: false, exitCode: 0 })
+  await expectSuccess(at(file, 'expire', '--keep-last', '3', '--yes', url))
+  expect(await verify({ config, all: true }, context)).toMatchObject({ exitCode: 0, backups: { length: 3 } })
+  const again = resultOf<ExpireResult>(await at(file, 'expire', '--keep-last', '3', '--dry-run'))
+  expect(again).toMatchObject({ plan: { remove: [] }, files: 0 })
+  await diffIsEmpty('many')
+})
 
 function repository(name: string): DatapipeConfig {
   const { kafka: section } = stack.config('file:///unused')

@@ -58,6 +58,7 @@ export const commandTable: readonly CommandSpec[] = [
     options: [
       { flags: '--fresh', text: 'throw unfinished work of a killed run away and begin anew' },
       { flags: '--label TEXT', text: 'a name for people, shown by list and show' },
+      { flags: '--full', text: 'store all records of the topics, also those that earlier backups hold' },
     ],
     answers: { [answers.incomplete]: 'finished, but with gaps, which the manifest lists' },
     examples: ['backup --label "before the upgrade"'],
@@ -84,6 +85,19 @@ export const commandTable: readonly CommandSpec[] = [
     examples: ['verify latest', 'verify --all --json'],
   },
   {
+  {
+    name: 'expire',
+    summary: 'remove old backups, and every file that no remaining one needs',
+    description:
+      'Prints what would go and demands the URL of the repository. A backup that one of the options keeps stays; so does the newest complete one, whatever they say. A run that was killed is finished by the next.',
+    options: [
+      { flags: '--keep-last N', text: 'keep the newest so many backups', integer: true },
+      { flags: '--keep-days D', text: 'keep the backups of the last so many days', integer: true },
+      { flags: '--yes URL', text: 'the URL of the repository as printed in the plan: confirms that it may be changed' },
+      dryRun,
+    ],
+    examples: ['expire --keep-last 7 --dry-run', 'expire --keep-last 3 --keep-days 14 --yes file:///mnt/backups/datapipe'],
+  },
     name: 'restore',
     summary: 'restore a backup into the configured servers',
     description:

@@ -36,7 +36,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   backup: async ({ input, config, context }) => {
     const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
-    const options = { config: await config(), fresh: input.flag('fresh'), ...defined({ label: input.text('label') }) }
+    const options = { config: await config(), fresh: input.flag('fresh'), full: input.flag('full'), ...defined({ label: input.text('label') }) }
     return outcome(await backup(options, context), backupText)
   },
   list: async ({ config, context }) => {
@@ -68,6 +68,15 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ verify }, { verifyText }] = await Promise.all([import('../commands/verify.ts'), import('./results/verify.ts')])
     const options = { config: await config(), backup: input.argument('BACKUP', 'latest'), all: input.flag('all') }
     return outcome(await verify(options, context), verifyText)
+  },
+  expire: async ({ input, config, context }) => {
+    const [{ expire }, { expireText }] = await Promise.all([import('../commands/expire.ts'), import('./results/expire.ts')])
+    const options = {
+      config: await config(),
+      dryRun: input.flag('dry-run'),
+      ...defined({ keepLast: input.integer('keep-last'), keepDays: input.integer('keep-days'), yes: input.text('yes') }),
+    }
+    return outcome(await expire(options, context), expireText)
   },
   wipe: async ({ input, config, context }) => {
     const [{ wipe }, { wipeText }] = await Promise.all([import('../commands/wipe.ts'), import('./results/wipe.ts')])

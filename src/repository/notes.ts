@@ -35,6 +35,15 @@ export async function takeNotes(storage: Storage, id: string): Promise<{ notes: 
   return { notes, nextNumber: last + 1 }
 }
 
+/** Files that the notes of an unfinished backup name, wherever they lie. */
+export async function takenFiles(storage: Storage, id: string): Promise<string[]> {
+  const files: string[] = []
+  for (const path of await pathsUnder(storage, notesPrefix(id))) {
+    files.push(...((await readNote(storage, path))?.artifacts.map((artifact) => artifact.path) ?? []))
+  }
+  return files
+}
+
 async function readNote(storage: Storage, path: string): Promise<Note | undefined> {
   try {
     return parseStored(noteSchema, (await readBytes(storage, path)).toString('utf8'), path)
