@@ -163,7 +163,14 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   'stack up': async ({ input, context }) => {
     const [{ stackUp }, { stackUpText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])
-    return done(await stackUp({ context, secure: input.flag('secure'), ...wantsInstall(input), ...directoryOf(input) }), stackUpText)
+    const options = {
+      context,
+      secure: input.flag('secure'),
+      ...defined({ brokers: input.integer('brokers') }),
+      ...wantsInstall(input),
+      ...directoryOf(input),
+    }
+    return done(await stackUp(options), stackUpText)
   },
   'stack status': async ({ input, context }) => {
     const [{ stackStatus }, { stackStatusText }] = await Promise.all([import('../commands/stack.ts'), import('./results/stack.ts')])

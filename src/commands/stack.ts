@@ -15,6 +15,8 @@ export interface StackUpOptions {
   directory?: string
   /** TLS and passwords on PostgreSQL, Kafka and the registry. */
   secure?: boolean
+  /** Kafka brokers (default 1). */
+  brokers?: number
   /** Goes into the printed configuration; `datapipe-backups` below the working directory when left out. */
   repositoryUrl?: string
 }

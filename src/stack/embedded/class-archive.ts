@@ -12,11 +12,12 @@ export type ArchivedProgram = 'kafka' | 'kafka-format' | 'registry' | 'connect'
 /**
  * JVM options for class data sharing (JEP 350): from an archive of the classes that this program has loaded before it starts with half
  * the CPU time. Where there is none yet, the JVM writes one into the run's directory when it ends in order; `keepClassArchive` takes
- * it from there. The JVM itself checks that an archive fits its version and its jars, and goes on without one that does not.
+ * it from there. Of several alike only one may write (`writes`). The JVM itself checks that an archive fits its version and its jars, and goes on without one that does not.
  */
-export async function classArchiveOptions(run: Run, program: ArchivedProgram): Promise<string[]> {
+export async function classArchiveOptions(run: Run, program: ArchivedProgram, { writes = true } = {}): Promise<string[]> {
   const archive = await archiveFile(run, program)
-  return existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : [`-XX:ArchiveClassesAtExit=${written(run, program)}`]
+  if (existsSync(archive)) return [`-XX:SharedArchiveFile=${archive}`]
+  return writes ? [`-XX:ArchiveClassesAtExit=${written(run, program)}`] : []
 }
 
 /** Moves what an ended program has written into the cache, by rename: other runs see a whole archive or none. */

@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bootstrapServers, brokersOf } from './brokers.ts'
 import { classArchiveOptions } from './class-archive.ts'
 import { httpAnswers } from './http-answers.ts'
 import { javaOptions, propertiesFile } from './java.ts'
@@ -12,8 +13,9 @@ export async function startConnect(run: Run): Promise<void> {
   const home = homeDirectory(run)
   await mkdir(home, { recursive: true, mode: 0o700 })
   const jars = jarsOf(run)
-  const { connect, kafka } = run.state.ports
+  const { connect } = run.state.ports
   const properties = join(home, 'connect.properties')
+  const replicas = Math.min(3, brokersOf(run).length)
   // The worker's own connections, and those of its connectors' tasks: each reads its own prefix.
   const kafkaSettings = Object.fromEntries(
     Object.entries(kafkaClientSettings(run)).flatMap(([key, value]) =>
@@ -23,7 +25,7 @@ export async function startConnect(run: Run): Promise<void> {
   await writeFile(
     properties,
     propertiesFile({
-      'bootstrap.servers': `127.0.0.1:${kafka}`,
+      'bootstrap.servers': bootstrapServers(run).join(','),
       'group.id': 'datapipe-connect',
       listeners: `http://127.0.0.1:${connect}`,
       'rest.advertised.host.name': '127.0.0.1',
@@ -33,9 +35,9 @@ export async function startConnect(run: Run): Promise<void> {
       'config.storage.topic': 'connect-configs',
       'offset.storage.topic': 'connect-offsets',
       'status.storage.topic': 'connect-status',
-      'config.storage.replication.factor': 1,
-      'offset.storage.replication.factor': 1,
-      'status.storage.replication.factor': 1,
+      'config.storage.replication.factor': replicas,
+      'offset.storage.replication.factor': replicas,
+      'status.storage.replication.factor': replicas,
       'offset.flush.interval.ms': 1000,
       'plugin.path': join(jars, 'plugins'),
       // Every plugin has a manifest (resolve-jars.ts sees to it): no scan of every class.

@@ -1,11 +1,12 @@
 import type { DatapipeConfig } from '../../base/config.ts'
-import { describeError } from '../../base/errors.ts'
+import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
 import type { Stack } from '../stack.ts'
+import { bootstrapServers, brokerName, brokersOf, type ServerName, serverNames } from './brokers.ts'
 import { keepClassArchive } from './class-archive.ts'
 import { destroyConnect, startConnect } from './connect-server.ts'
 import { addConnectorSecret, connectorSecretReference } from './connector-secrets.ts'
-import { destroyKafka, startKafka } from './kafka-server.ts'
+import { destroyKafka, startBroker, startKafka } from './kafka-server.ts'
 import { residentMemory } from './memory.ts'
 import { archiveDirectory, destroyPostgres, initPostgres, postgresUser, startPostgres } from './postgres-server.ts'
 import { destroyRegistry, registryUrl, registryUser, startRegistry } from './registry-server.ts'
@@ -70,8 +71,8 @@ export class EmbeddedStack implements Stack {
     const memory = await this.memory()
     return this.components.map((component) => ({
       component,
-      running: memory[component] !== undefined,
-      address: `127.0.0.1:${this.#run.state.ports[component]}`,
+      running: this.#runs(component),
+      address: component === 'kafka' ? bootstrapServers(this.#run).join(',') : `127.0.0.1:${this.#run.state.ports[component]}`,
       memory: memory[component] ?? 0,
       logFile: logFile(this.directory, component),
     }))
@@ -79,7 +80,7 @@ export class EmbeddedStack implements Stack {
 
   start(component: ComponentName): Promise<void> {
     return this.#alone(component, async () => {
-      if (serverProcess(this.directory, component) === undefined) await servers[component].start(this.#run)
+      if (!this.#runs(component)) await servers[component].start(this.#run)
     })
   }
 
@@ -99,12 +100,26 @@ export class EmbeddedStack implements Stack {
     })
   }
 
+  /** Ends one broker: in order, or as a crash does (`SIGKILL`). Its data stay. */
+  stopBroker(id: number, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    return this.#alone('kafka', () => this.#endServer(brokerName(id), signal === 'SIGTERM' ? [{ signal, waitMs: 90_000 }] : []))
+  }
+
+  /** No-op when it runs. */
+  startBroker(id: number): Promise<void> {
+    return this.#alone('kafka', async () => {
+      const broker = brokersOf(this.#run).find((each) => each.id === id)
+      if (broker === undefined) throw new DatapipeError('usage', `this stack has no broker ${id}`)
+      if (serverProcess(this.directory, brokerName(id)) === undefined) await startBroker(this.#run, broker)
+    })
+  }
+
   initPostgres(): Promise<void> {
     return this.#alone('postgres', () => initPostgres(this.#run))
   }
 
   async isRunning(component: ComponentName): Promise<boolean> {
-    return serverProcess(this.directory, component) !== undefined
+    return this.#runs(component)
   }
 
   async versions(): Promise<Record<string, string>> {
@@ -114,8 +129,10 @@ export class EmbeddedStack implements Stack {
   async memory(): Promise<Partial<Record<ComponentName, number>>> {
     const found: Partial<Record<ComponentName, number>> = {}
     for (const component of this.components) {
-      const server = serverProcess(this.directory, component)
-      if (server !== undefined) found[component] = residentMemory(server.pid)
+      const running = this.#servers(component)
+        .map((server) => serverProcess(this.directory, server))
+        .filter((server) => server !== undefined)
+      if (running.length > 0) found[component] = running.reduce((sum, { pid }) => sum + residentMemory(pid), 0)
     }
     return found
   }
@@ -179,15 +196,30 @@ export class EmbeddedStack implements Stack {
     if (this.#owned) await this.down()
   }
 
+  #servers(component: ComponentName): ServerName[] {
+    return serverNames(this.#run, component)
+  }
+
+  #runs(component: ComponentName): boolean {
+    return this.#servers(component).every((server) => serverProcess(this.directory, server) !== undefined)
+  }
+
   async #end(component: ComponentName, steps: Parameters<typeof endProcess>[1]): Promise<void> {
-    const server = serverProcess(this.directory, component)
+    const names = this.#servers(component)
+    // The last controllers of a quorum wait in vain for the others when they are to end in order.
+    const patience = names.length > 1 ? steps.map((step) => ({ ...step, waitMs: 10_000 })) : steps
+    await Promise.all(names.map((server) => this.#endServer(server, patience)))
+    if (component !== 'postgres') await keepClassArchive(this.#run, component)
+  }
+
+  async #endServer(name: ServerName, steps: Parameters<typeof endProcess>[1]): Promise<void> {
+    const server = serverProcess(this.directory, name)
     if (server === undefined) return
     const tree = identities(processTree(server.pid))
     await endProcess(server, [...steps, { signal: 'SIGKILL', waitMs: 60_000 }])
     // PostgreSQL's backends outlive a killed postmaster for a moment, and the next start refuses as long as one does.
     for (const each of tree) await endProcess(each, [{ signal: 'SIGKILL', waitMs: 60_000 }])
-    forgetProcess(this.directory, component)
-    if (component !== 'postgres') await keepClassArchive(this.#run, component)
+    forgetProcess(this.directory, name)
   }
 
   #alone(component: ComponentName, work: () => Promise<void>): Promise<void> {

@@ -27,7 +27,10 @@ export interface EmbeddedStackOptions {
   install?: boolean
   /** The run's directory, new or empty; one under `$TMPDIR/datapipe-<user>/` when left out. */
   directory?: string
-  brokers?: 1
+  /** Kafka brokers, one JVM each (default 1); each is a controller, too. */
+  brokers?: number
+  /** The port that a broker tells its clients in place of its own, e.g. that of a proxy which it starts before that one. */
+  advertise?: (broker: { id: number; port: number }) => Promise<number>
   /** TLS and passwords on PostgreSQL, Kafka and the registry, with certificates of the run's own. */
   secure?: boolean
   /** Kafka and Connect compile as a server does that runs for days: slower to start, faster after minutes. For benchmarks. */
@@ -48,14 +51,14 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
   await sweep(context)
   const java = programs.java
   const jars = java === undefined ? undefined : await resolveJars({ context, maven: programs.maven, java: java.program })
-  const [postgres, kafka, kafkaController, registry, registryManagement, connect] = (await freePorts(6)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const { brokers = 1 } = options
+  if (!Number.isInteger(brokers) || brokers < 1 || brokers > 9)
+    throw new DatapipeError('usage', `not a number of brokers between 1 and 9: ${brokers}`)
+  const ports = await freePorts(4 + 2 * brokers)
+  const port = () => ports.pop() as number
+  const moreBrokers = Array.from({ length: brokers - 1 }, (_, index) => ({ id: index + 2, port: port(), controllerPort: port() }))
+  const firstPort = port()
+  const advertisedPorts = options.advertise && (await advertised([{ id: 1, port: firstPort }, ...moreBrokers], options.advertise))
   const account = programs.postgres === undefined ? undefined : await postgresAccount()
   const owner = options.detached ? null : (identifyProcess(process.pid) ?? null)
   const described = { ...(programs.postgres && { postgresql: programs.postgres.version }), ...(java && { java: java.version }), ...jars?.versions }
@@ -68,6 +71,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     components,
     ...(options.secure === true && { secure: true }),
     ...(options.steady === true && { steady: true }),
+    ...(brokers > 1 && { moreBrokers }),
+    ...(advertisedPorts && { advertisedPorts }),
     programs: {
       ...(java && { java: java.program }),
       ...(programs.postgres && { postgresBin: programs.postgres.bin }),
@@ -75,7 +80,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     },
     ...(jars && { jars: jars.directory }),
     versions: described,
-    ports: { postgres, kafka, kafkaController, registry, registryManagement, connect },
+    ports: { postgres: port(), kafka: firstPort, kafkaController: port(), registry: port(), registryManagement: port(), connect: port() },
   }
   const directory = await createRunDirectory(base, options.directory)
   const run: Run = { directory, state: base, context }
@@ -92,6 +97,12 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     throw error
   }
   return stack
+}
+
+async function advertised(brokers: { id: number; port: number }[], advertise: NonNullable<EmbeddedStackOptions['advertise']>) {
+  const ports: Record<string, number> = {}
+  for (const { id, port } of brokers) ports[id] = await advertise({ id, port })
+  return ports
 }
 
 /** A stack that runs already, found by the directory that it was started in. Disposing it does not end it; `down` does. */

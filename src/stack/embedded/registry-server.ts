@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { kafkaConfigSchema } from '../../base/config.ts'
 import { httpAnswers } from './http-answers.ts'
+import { bootstrapServers } from './brokers.ts'
 import { classArchiveOptions } from './class-archive.ts'
 import { javaOptions, propertiesFile } from './java.ts'
 import { createRegistryTopics } from './registry-topics.ts'
@@ -20,7 +21,7 @@ export async function startRegistry(run: Run): Promise<void> {
   const home = homeDirectory(run)
   // The application reads config/application.properties of its working directory; the password stays off the command line.
   await mkdir(join(home, 'config'), { recursive: true, mode: 0o700 })
-  const { registry, registryManagement, kafka } = run.state.ports
+  const { registry, registryManagement } = run.state.ports
   const tls = tlsFiles(run)
   await writeFile(
     join(home, 'config', 'application.properties'),
@@ -42,7 +43,7 @@ export async function startRegistry(run: Run): Promise<void> {
       [`quarkus.security.users.embedded.roles.${registryUser}`]: 'sr-admin',
       'apicurio.auth.role-based-authorization': true,
       'apicurio.storage.kind': 'kafkasql',
-      'apicurio.kafkasql.bootstrap.servers': `127.0.0.1:${kafka}`,
+      'apicurio.kafkasql.bootstrap.servers': bootstrapServers(run).join(','),
       ...Object.fromEntries(Object.entries(kafkaClientSettings(run)).map(([key, value]) => [`apicurio.kafka.common.${key}`, value])),
       // At its start it polls until a poll of this length comes back empty, three times over: 5 s each by default.
       'apicurio.kafkasql.consumer.poll.timeout': 1000,
@@ -50,7 +51,7 @@ export async function startRegistry(run: Run): Promise<void> {
     }),
     { mode: 0o600 },
   )
-  const brokers = { bootstrapServers: [`127.0.0.1:${run.state.ports.kafka}`], ...kafkaSecurity(run, 'text') }
+  const brokers = { bootstrapServers: bootstrapServers(run), ...kafkaSecurity(run, 'text') }
   await createRegistryTopics(kafkaConfigSchema.parse(brokers), run.context)
   await startServer(run, {
     component: 'registry',

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import type { ComponentName } from '../../base/events.ts'
+import type { ServerName } from './brokers.ts'
 import { postmaster } from './postgres-server.ts'
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
 import { recordedProcess, runVariable } from './server-process.ts'
 
 /** The server's main process as it runs now; undefined when it does not. */
-export function serverProcess(directory: string, component: ComponentName): ProcessIdentity | undefined {
+export function serverProcess(directory: string, component: ServerName): ProcessIdentity | undefined {
   return component === 'postgres' ? postmaster(directory) : recordedProcess(directory, component)
 }
 

@@ -1,13 +1,13 @@
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ComponentName } from '../../base/events.ts'
+import type { ServerName } from './brokers.ts'
 
-export function logFile(directory: string, component: ComponentName): string {
+export function logFile(directory: string, component: ServerName): string {
   return join(directory, 'logs', `${component}.log`)
 }
 
 /** Bytes in the log now; 0 when there is none. A reader that starts here sees the next start only. */
-export async function logSize(directory: string, component: ComponentName): Promise<number> {
+export async function logSize(directory: string, component: ServerName): Promise<number> {
   try {
     return (await stat(logFile(directory, component))).size
   } catch (error) {
@@ -17,7 +17,7 @@ export async function logSize(directory: string, component: ComponentName): Prom
 }
 
 /** The log's text from byte `from` on, at most its last 256 KiB. */
-export async function readLog(directory: string, component: ComponentName, from = 0): Promise<string> {
+export async function readLog(directory: string, component: ServerName, from = 0): Promise<string> {
   const size = await logSize(directory, component)
   const start = Math.max(from, size - 256 * 1024)
   if (size <= start) return ''
@@ -28,7 +28,7 @@ export async function readLog(directory: string, component: ComponentName, from 
 }
 
 /** The last lines of the log. */
-export async function lastLogLines(directory: string, component: ComponentName, lines = 20): Promise<string> {
+export async function lastLogLines(directory: string, component: ServerName, lines = 20): Promise<string> {
   const text = (await readLog(directory, component)).trimEnd()
   return text.split('\n').slice(-lines).join('\n')
 }
@@ -37,7 +37,7 @@ export async function lastLogLines(directory: string, component: ComponentName, 
  * What explains a failed start: the heads of the errors since byte `from` (each kind once, the last eight), then the last lines.
  * A Java stack trace alone would push its own head out of any fixed number of lines.
  */
-export async function lastWords(directory: string, component: ComponentName, from: number): Promise<string> {
+export async function lastWords(directory: string, component: ServerName, from: number): Promise<string> {
   return explainingLines(await readLog(directory, component, from))
 }
 

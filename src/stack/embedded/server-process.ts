@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatapipeError } from '../../base/errors.ts'
-import type { ComponentName } from '../../base/events.ts'
 import { waitUntil } from '../../base/wait-until.ts'
+import type { ServerName } from './brokers.ts'
 import { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process-identity.ts'
 import type { Run } from './run.ts'
 import { runsDirectory } from './run-directory.ts'
 import { lastWords, logFile, logSize } from './server-log.ts'
 
 export interface ServerCommand {
-  component: ComponentName
+  component: ServerName
   program: string
   args: string[]
   cwd: string
@@ -68,18 +68,18 @@ export async function startServer(run: Run, command: ServerCommand): Promise<voi
 }
 
 /** The log of a failed start outlives the run's directory, which is removed when a stack cannot start. Returns its place. */
-function keepLog(run: Run, component: ComponentName): string {
+function keepLog(run: Run, component: ServerName): string {
   const kept = join(runsDirectory(), `failed-${run.state.id}-${component}.log`)
   copyFileSync(logFile(run.directory, component), kept)
   return kept
 }
 
-export function pidFile(directory: string, component: ComponentName): string {
+export function pidFile(directory: string, component: ServerName): string {
   return join(directory, 'pids', `${component}.json`)
 }
 
 /** The server's process as it was last started through the stack; undefined when it does not run. */
-export function recordedProcess(directory: string, component: ComponentName): ProcessIdentity | undefined {
+export function recordedProcess(directory: string, component: ServerName): ProcessIdentity | undefined {
   let identity: ProcessIdentity
   try {
     identity = JSON.parse(readFileSync(pidFile(directory, component), 'utf8'))
@@ -90,7 +90,7 @@ export function recordedProcess(directory: string, component: ComponentName): Pr
   return isAlive(identity) ? identity : undefined
 }
 
-export function forgetProcess(directory: string, component: ComponentName): void {
+export function forgetProcess(directory: string, component: ServerName): void {
   rmSync(pidFile(directory, component), { force: true })
 }
 

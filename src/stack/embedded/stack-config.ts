@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { configSchema, type DatapipeConfig } from '../../base/config.ts'
 import type { ComponentName } from '../../base/events.ts'
+import { bootstrapServers } from './brokers.ts'
 import { connectUrl } from './connect-server.ts'
 import { archiveDirectory, postgresDataDirectory, postgresUser } from './postgres-server.ts'
 import { registryUrl, registryUser } from './registry-server.ts'
@@ -37,7 +38,7 @@ function sections(run: Run, repositoryUrl: string, as: 'text' | 'reference'): ob
       archive: { mode: 'directory', path: archiveDirectory(run.directory) },
       startCommand: startCommand('postgres'),
     }),
-    kafka: () => ({ bootstrapServers: [`127.0.0.1:${ports.kafka}`], ...kafkaSecurity(run, as) }),
+    kafka: () => ({ bootstrapServers: bootstrapServers(run), ...kafkaSecurity(run, as) }),
     registry: () => ({
       url: registryUrl(run),
       username: registryUser,

@@ -22,6 +22,10 @@ export const runStateSchema = z.strictObject({
   secure: z.boolean().optional(),
   /** Its JVMs compile as those that run for days do (`java.ts`). */
   steady: z.boolean().optional(),
+  /** Brokers beside the first one. */
+  moreBrokers: z.array(z.strictObject({ id: z.number(), port: z.number(), controllerPort: z.number() })).optional(),
+  /** Broker id → the port that the broker tells its clients, where that is not its own. */
+  advertisedPorts: z.record(z.string(), z.number()).optional(),
   programs: z.strictObject({
     java: z.string().optional(),
     postgresBin: z.string().optional(),

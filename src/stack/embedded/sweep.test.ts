@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -75,4 +75,12 @@ test('a stack is not started in a directory that holds anything', async () => {
   const first = await run(null)
   await expect(run(null, { directory: first.path })).rejects.toThrow(/must be new or empty/)
   expect(first.lives()).toBe(true)
+})
+
+test('what another version has left is not touched, and hinders nobody', async () => {
+  const left = await run(dead)
+  const foreign = await run(dead)
+  await writeFile(join(foreign.path, 'state.json'), '{"format": 2}')
+  expect(await sweep(silentContext())).toEqual([left.id])
+  expect([left.lives(), foreign.lives()]).toEqual([false, true])
 })

@@ -3,6 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { isAlive, signalProcess } from './process-identity.ts'
 import { removeRunDirectory, runsDirectory } from './run-directory.ts'
@@ -21,7 +22,12 @@ export async function sweep(context: Context): Promise<string[]> {
     if (name.startsWith('.new-')) await removeWhenOld(path, hour)
     if (name.startsWith('failed-')) await removeWhenOld(path, 48 * hour)
     if (!name.startsWith('run-')) continue
-    const state = await readState(path)
+    const state = await readState(path).catch((error: unknown) => {
+      // Another version's: it sweeps its own.
+      if (!(error instanceof DatapipeError)) throw error
+      return 'foreign' as const
+    })
+    if (state === 'foreign') continue
     if (state === undefined) {
       // A link to a directory that is gone, or a removal that was interrupted after the state file went: nothing runs there.
       await killRun(name.slice('run-'.length), path)
