@@ -3,8 +3,13 @@
  * varints of length + 1, 0 stands for null, and every structure ends in tagged fields, which are read over and written empty.
  */
 export class WireWriter {
-  #bytes = Buffer.allocUnsafe(256)
+  #bytes: Buffer
   #length = 0
+
+  /** `room`: bytes that are expected. */
+  constructor(room = 256) {
+    this.#bytes = Buffer.allocUnsafe(room)
+  }
 
   #room(size: number): number {
     const at = this.#length

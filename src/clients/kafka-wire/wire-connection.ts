@@ -1,4 +1,5 @@
-import { createConnection, type Socket } from 'node:net'
+import { createConnection, type OnReadOpts, type Socket } from 'node:net'
+import { FrameReader } from './frame-reader.ts'
 import { WireReader, WireWriter } from './wire-bytes.ts'
 import { WireFailure } from './wire-failure.ts'
 
@@ -12,6 +13,8 @@ export interface WireTls {
   cert?: string
   key?: string
   passphrase?: string
+  /** The name that the certificate must have, when it is not the host's. */
+  servername?: string
   /** False: the certificate may be of another host. */
   checkHost: boolean
 }
@@ -63,8 +66,7 @@ export class WireConnection {
   #socket: Socket | undefined
   #failure: WireFailure | undefined
   #correlation = 0
-  #chunks: Buffer[] = []
-  #size = 0
+  readonly #frames = new FrameReader((frame) => this.#answer(frame))
   #versions = new Map<number, { min: number; max: number }>()
 
   private constructor(address: string, options: WireOptions) {
@@ -93,8 +95,13 @@ export class WireConnection {
     return this.#failure === undefined
   }
 
-  /** Sends `body` and waits for the answer, its header read over. */
-  request(api: WireApi, body: WireWriter): Promise<WireReader> {
+  /** The versions of an API that the broker offers; undefined when it has none. */
+  offered(key: number): { min: number; max: number } | undefined {
+    return this.#versions.get(key)
+  }
+
+  /** Sends `body`, pieces as they are (not to be changed until the answer is there), and waits for the answer, its header read over. */
+  request(api: WireApi, body: WireWriter | Uint8Array[]): Promise<WireReader> {
     const offered = this.#versions.get(api.key)
     if (api.key !== apiVersionsKey && offered !== undefined && (api.version < offered.min || api.version > offered.max)) {
       const message = `broker ${this.address} offers ${api.name} in versions ${offered.min} to ${offered.max}; version ${api.version} is needed`
@@ -105,9 +112,9 @@ export class WireConnection {
     const correlation = this.#correlation++
     const header = new WireWriter().int16(api.key).int16(api.version).int32(correlation).shortString(this.#options.clientId)
     if (api.flexible) header.tags()
-    const [head, tail] = [header.finish(), body.finish()]
+    const pieces = [header.finish(), ...(body instanceof WireWriter ? [body.finish()] : body)]
     const size = Buffer.allocUnsafe(4)
-    size.writeInt32BE(head.length + tail.length)
+    size.writeInt32BE(pieces.reduce((sum, { length }) => sum + length, 0))
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.#end(this.#broken(`did not answer ${api.name} in ${this.#options.requestTimeoutMs} ms`)),
@@ -116,8 +123,7 @@ export class WireConnection {
       this.#pending.set(correlation, { api, resolve, reject, timer })
       socket.cork()
       socket.write(size)
-      socket.write(head)
-      socket.write(tail)
+      for (const piece of pieces) socket.write(piece)
       socket.uncork()
     })
   }
@@ -131,15 +137,23 @@ export class WireConnection {
     const secure = tls === undefined ? undefined : await import('node:tls')
     const name = host.replace(/^\[|\]$/g, '')
     await new Promise<void>((resolve, reject) => {
-      const { checkHost, ...pem } = tls ?? { checkHost: true }
+      const { checkHost, servername, ...pem } = tls ?? { checkHost: true }
+      const onread: OnReadOpts = {
+        buffer: () => this.#frames.target(),
+        callback: (count) => {
+          this.#take(count)
+          return true
+        },
+      }
+      // A variable: the types of tls.connect leave out what it hands on to the socket.
+      const to = { host: name, port, onread }
       const socket =
         secure === undefined
-          ? createConnection({ host: name, port, noDelay: true })
+          ? createConnection({ ...to, noDelay: true })
           : secure.connect({
-              host: name,
-              port,
+              ...to,
               ...pem,
-              ...(/^[\d.:]+$/.test(name) ? {} : { servername: name }),
+              ...(servername === undefined && /^[\d.:]+$/.test(name) ? {} : { servername: servername ?? name }),
               ...(checkHost ? {} : { checkServerIdentity: () => undefined }),
             })
       this.#socket = socket
@@ -149,7 +163,6 @@ export class WireConnection {
         socket.setNoDelay(true)
         resolve()
       })
-      socket.on('data', (chunk: Buffer) => this.#take(chunk))
       socket.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(timer)
         const failure = new WireFailure('unreachable', `broker ${this.address} does not answer: ${error.code ?? error.message}`, { cause: error })
@@ -177,26 +190,14 @@ export class WireConnection {
     }
   }
 
-  #take(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#size += chunk.length
-    for (;;) {
-      const length = this.#peekLength()
-      if (length === undefined || this.#size < length + 4) return
-      const bytes = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#size)
-      const rest = bytes.subarray(4 + length)
-      this.#chunks = rest.length === 0 ? [] : [rest]
-      this.#size = rest.length
-      this.#answer(bytes.subarray(4, 4 + length))
+  #take(count: number): void {
+    if (this.#failure !== undefined) return
+    try {
+      this.#frames.took(count)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      this.#end(this.#broken(`sends ${error.message}; it may not be a Kafka broker, or may want TLS`))
     }
-  }
-
-  #peekLength(): number | undefined {
-    const first = this.#chunks[0]
-    if (this.#size < 4 || first === undefined) return undefined
-    if (first.length >= 4) return first.readInt32BE(0)
-    this.#chunks = [Buffer.concat(this.#chunks, this.#size)]
-    return this.#chunks[0]?.readInt32BE(0)
   }
 
   #answer(frame: Buffer): void {

@@ -1,4 +1,5 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
+import { type WireReader, WireWriter } from '../kafka-wire/wire-bytes.ts'
+import type { WireApi } from '../kafka-wire/wire-connection.ts'
 import type { Broker, KafkaClient } from './kafka-client.ts'
 
 export interface RawFetch {
@@ -28,23 +29,19 @@ export interface RawFetchAnswer {
     session_epoch INT32, [topic COMPACT_STRING, [partition INT32, current_leader_epoch INT32, fetch_offset INT64, last_fetched_epoch INT32,
     log_start_offset INT64, partition_max_bytes INT32, TAGS], TAGS], [forgotten], rack_id COMPACT_STRING, TAGS
 */
-function createRequest(fetch: RawFetch): Writer {
-  return Writer.create()
-    .appendInt32(-1)
-    .appendInt32(fetch.maxWaitMs)
-    .appendInt32(1)
-    .appendInt32(fetch.maxBytes)
-    .appendInt8(fetch.isolation)
-    .appendInt32(0)
-    .appendInt32(-1)
-    .appendArray([fetch], (topic) => {
-      topic.appendString(fetch.topic).appendArray([fetch], (partition) => {
-        partition.appendInt32(fetch.partition).appendInt32(-1).appendInt64(fetch.offset).appendInt32(-1).appendInt64(-1n).appendInt32(fetch.maxBytes)
-      })
+function requestBody(fetch: RawFetch): Buffer {
+  const body = new WireWriter().int32(-1).int32(fetch.maxWaitMs).int32(1).int32(fetch.maxBytes).int8(fetch.isolation).int32(0).int32(-1)
+  body.array([fetch], (topic) => {
+    body.string(topic.topic).array([fetch], ({ partition, offset, maxBytes }) => {
+      body.int32(partition).int32(-1).int64(offset).int32(-1).int64(-1n).int32(maxBytes).tags()
     })
-    .appendArray([], () => {})
-    .appendString('')
-    .appendTaggedFields()
+    body.tags()
+  })
+  return body
+    .array([], () => {})
+    .string('')
+    .tags()
+    .finish()
 }
 
 /*
@@ -52,32 +49,39 @@ function createRequest(fetch: RawFetch): Writer {
     high_watermark INT64, last_stable_offset INT64, log_start_offset INT64, [producer_id INT64, first_offset INT64, TAGS]?,
     preferred_read_replica INT32, records COMPACT_BYTES?, TAGS], TAGS], TAGS
 */
-function parseResponse(_correlation: number, _key: number, _version: number, reader: Reader): RawFetchAnswer {
-  reader.readInt32()
-  const wholeError = reader.readInt16()
-  reader.readInt32()
-  const partitions = reader.readArray((topic) => {
-    topic.readString()
-    return topic.readArray((partition) => {
-      partition.readInt32()
-      const errorCode = partition.readInt16()
-      const highWatermark = partition.readInt64()
-      const lastStableOffset = partition.readInt64()
-      const logStartOffset = partition.readInt64()
-      const aborted = partition.readNullableArray((item) => ({ producerId: item.readInt64(), firstOffset: item.readInt64() })) ?? []
-      partition.readInt32()
-      const records = partition.readNullableBytes() ?? Buffer.alloc(0)
+function parseResponse(reader: WireReader): RawFetchAnswer {
+  reader.int32()
+  const wholeError = reader.int16()
+  reader.int32()
+  const partitions = reader.array(() => {
+    reader.string()
+    const own = reader.array(() => {
+      reader.int32()
+      const errorCode = reader.int16()
+      const highWatermark = reader.int64()
+      const lastStableOffset = reader.int64()
+      const logStartOffset = reader.int64()
+      const aborted = reader.array(() => {
+        const transaction = { producerId: reader.int64(), firstOffset: reader.int64() }
+        reader.tags()
+        return transaction
+      })
+      reader.int32()
+      const records = reader.nullableBytes() ?? Buffer.alloc(0)
+      reader.tags()
       return { errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records }
     })
+    reader.tags()
+    return own
   })
   const answer = partitions[0]?.[0]
   if (answer !== undefined) return answer
   return { errorCode: wholeError || -1, highWatermark: -1n, lastStableOffset: -1n, logStartOffset: -1n, aborted: [], records: Buffer.alloc(0) }
 }
 
-const api = createAPI<[RawFetch], RawFetchAnswer>(1, 12, createRequest, parseResponse)
+const api: WireApi = { key: 1, version: 12, name: 'Fetch', flexible: true }
 
 /** Fetches one partition's bytes from a broker. Error codes are data; a lost connection is a retriable KafkaFailure. */
 export function fetchRaw(client: KafkaClient, broker: Broker, lane: string, fetch: RawFetch): Promise<RawFetchAnswer> {
-  return client.call(broker, lane, [api], fetch)
+  return client.exchange(broker, lane, { api, body: [requestBody(fetch)], parse: parseResponse })
 }

@@ -4,8 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
+import type { WireReader } from '../kafka-wire/wire-bytes.ts'
+import type { WireApi } from '../kafka-wire/wire-connection.ts'
 import { tlsFault } from '../tls-fault.ts'
+import { BulkLinks } from './bulk-links.ts'
 import { answerIn, asDatapipeError, isRefusal, kafkaErrors, KafkaFailure, throwOnError, translate } from './failure.ts'
+import { fromWire } from './from-wire.ts'
 
 export interface Broker {
   nodeId: number
@@ -20,6 +24,13 @@ export interface TopicMetadata {
   internal: boolean
   /** Ascending by partition number. */
   partitions: { partition: number; leader: number; replicas: number[]; offline: number[] }[]
+}
+
+export interface Exchange<R> {
+  api: WireApi
+  /** Not to be changed until the answer is there. */
+  body: Uint8Array[]
+  parse(reader: WireReader): R
 }
 
 interface Link {
@@ -40,6 +51,7 @@ export class KafkaClient implements AsyncDisposable {
   readonly #config: KafkaConfig
   readonly #options: ConnectionOptions
   readonly #links = new Map<string, Promise<Link>>()
+  readonly #bulk: BulkLinks
   #brokers: Broker[] = []
   #clusterId = ''
   #greeted = false
@@ -48,6 +60,7 @@ export class KafkaClient implements AsyncDisposable {
   constructor(config: KafkaConfig, context: Context) {
     this.#config = config
     this.context = context
+    this.#bulk = new BulkLinks(config, clientId)
     this.#options = {
       connectTimeout: 10_000,
       requestTimeout: 60_000,
@@ -137,6 +150,20 @@ export class KafkaClient implements AsyncDisposable {
   }
 
   /**
+   * Sends one request whose body or answer is large, on a connection without the driver: pieces go out as they are, and an answer is read to
+   * where it stays. Lanes as with `call`. `parse` begins behind the answer's header; a lost connection is a retriable KafkaFailure.
+   */
+  async exchange<R>(broker: Omit<Broker, 'nodeId'>, lane: string, { api, body, parse }: Exchange<R>): Promise<R> {
+    const address = `${broker.host}:${broker.port}`
+    try {
+      const connection = await this.#bulk.open(broker, lane)
+      return parse(await connection.request(api, body))
+    } catch (error) {
+      throw fromWire(error, address)
+    }
+  }
+
+  /**
    * Repeats `attempt` while it fails with a retriable KafkaFailure, for a minute at most; other failures become DatapipeErrors.
    * `onRetry` runs before a repetition, to forget what was stale.
    */
@@ -157,6 +184,7 @@ export class KafkaClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const links = await Promise.allSettled(this.#links.values())
     this.#links.clear()
+    await this.#bulk[Symbol.asyncDispose]()
     await Promise.all(links.map((link) => (link.status === 'fulfilled' ? link.value.connection.close() : undefined)))
   }
 

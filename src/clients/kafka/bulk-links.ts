@@ -1,0 +1,48 @@
+import type { KafkaConfig } from '../../base/config.ts'
+import { WireConnection, type WireOptions } from '../kafka-wire/wire-connection.ts'
+
+/** The connections without the driver that a client has, one per broker and lane: for requests and answers full of records. */
+export class BulkLinks implements AsyncDisposable {
+  readonly #options: WireOptions
+  readonly #links = new Map<string, Promise<WireConnection>>()
+
+  constructor(config: KafkaConfig, clientId: string) {
+    this.#options = wireOptions(config, clientId)
+  }
+
+  /** The lane's live connection, made when there is none. Throws a WireFailure. */
+  async open(broker: { host: string; port: number }, lane: string): Promise<WireConnection> {
+    const key = `${broker.host}:${broker.port} ${lane}`
+    const existing = this.#links.get(key)
+    if (existing !== undefined) {
+      const connection = await existing
+      if (connection.open) return connection
+      if (this.#links.get(key) === existing) this.#links.delete(key)
+    }
+    const opening = this.#links.get(key) ?? WireConnection.open(broker, this.#options)
+    this.#links.set(key, opening)
+    try {
+      return await opening
+    } catch (error) {
+      if (this.#links.get(key) === opening) this.#links.delete(key)
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const link of await Promise.allSettled(this.#links.values())) if (link.status === 'fulfilled') link.value.close()
+    this.#links.clear()
+  }
+}
+
+function wireOptions({ sasl, tls }: KafkaConfig, clientId: string): WireOptions {
+  const { ca, cert, key, servername } = tls ?? {}
+  const secure = {
+    checkHost: true,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(servername === undefined ? {} : { servername }),
+  }
+  return { clientId, requestTimeoutMs: 60_000, ...(sasl === undefined ? {} : { sasl }), ...(tls === undefined ? {} : { tls: secure }) }
+}
