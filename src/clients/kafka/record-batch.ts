@@ -157,6 +157,18 @@ export interface NewBatch {
 /** A whole batch around `records`, with its CRC. */
 export function writeBatch(batch: NewBatch): Buffer {
   const bytes = Buffer.allocUnsafe(batchHeaderSize + batch.records.length)
+  batch.records.copy(bytes, batchHeaderSize)
+  writeHeader(bytes, batch)
+  return bytes
+}
+
+/** Puts the header of a dense batch of base offset 0 before records that are in their place already, and gives the same bytes. */
+export function sealBatch(bytes: Buffer, batch: Pick<NewBatch, 'attributes' | 'baseTimestamp' | 'maxTimestamp' | 'recordCount'>): Buffer {
+  writeHeader(bytes, { ...batch, baseOffset: 0n, lastOffsetDelta: batch.recordCount - 1 })
+  return bytes
+}
+
+function writeHeader(bytes: Buffer, batch: Omit<NewBatch, 'records'>): void {
   bytes.writeBigInt64BE(batch.baseOffset, 0)
   bytes.writeInt32BE(bytes.length - 12, 8)
   bytes.writeInt32BE(-1, 12)
@@ -169,7 +181,5 @@ export function writeBatch(batch: NewBatch): Buffer {
   bytes.writeInt16BE(-1, 51)
   bytes.writeInt32BE(-1, 53)
   bytes.writeInt32BE(batch.recordCount, 57)
-  batch.records.copy(bytes, batchHeaderSize)
   bytes.writeUInt32BE(crc32c(bytes.subarray(crcFrom)), 17)
-  return bytes
 }

@@ -59,7 +59,10 @@ export function writeVarint(bytes: Buffer, at: number, value: number): number {
 }
 
 /** Writes a zigzag varlong of 64 bits at `at`; gives the place after it. The buffer must have 10 bytes left. */
-export function writeVarlong(bytes: Buffer, at: number, value: bigint): number {
+export function writeVarlong(bytes: Buffer, at: number, given: number | bigint): number {
+  if (typeof given === 'number' && given === (given | 0)) return writeVarint(bytes, at, given)
+  // Differences of 64-bit numbers wrap around, as they do when a reader adds them up again.
+  const value = BigInt.asIntN(64, BigInt(given))
   let raw = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
   while (raw > 0x7fn) {
     bytes[at++] = Number(raw & 0x7fn) | 0x80
@@ -73,4 +76,13 @@ export function writeVarlong(bytes: Buffer, at: number, value: bigint): number {
 export function varintSize(value: number): number {
   const raw = ((value << 1) ^ (value >> 31)) >>> 0
   return raw < 0x80 ? 1 : raw < 0x4000 ? 2 : raw < 0x200000 ? 3 : raw < 0x10000000 ? 4 : 5
+}
+
+/** How many bytes `writeVarlong` needs for `value`. */
+export function varlongSize(value: number | bigint): number {
+  if (typeof value === 'number' && value === (value | 0)) return varintSize(value)
+  const wide = BigInt.asIntN(64, BigInt(value))
+  let size = 1
+  for (let raw = BigInt.asUintN(64, (wide << 1n) ^ (wide >> 63n)) >> 7n; raw > 0n; raw >>= 7n) size++
+  return size
 }

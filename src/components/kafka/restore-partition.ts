@@ -1,8 +1,10 @@
 import { DatapipeError } from '../../base/errors.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import { mergeBatches } from '../../clients/kafka/merge-batches.ts'
 import { type RawBatch, readBatches } from '../../clients/kafka/read-batches.ts'
 import { rebuildBatch } from '../../clients/kafka/rebuild-batch.ts'
-import { checkBatchCrc, isDense } from '../../clients/kafka/record-batch.ts'
+import { type BatchHeader, checkBatchCrc, isDense } from '../../clients/kafka/record-batch.ts'
+import { recordBytes } from '../../clients/kafka/records.ts'
 import type { Artifact, ArtifactReader } from '../../repository/artifact.ts'
 import { openBatchSender } from './batch-sender.ts'
 import { addPartition, addRun, type OffsetMap } from './offset-map.ts'
@@ -19,13 +21,20 @@ export interface PartitionRestore {
   /** The partition's end before the restore: where the first record must go. */
   startOffset: bigint
   offsetMap: OffsetMap
+  /** What the topic's `max.message.bytes` will be: no batch that is made here is larger. */
+  maxMessageBytes?: number
   onBytes: (bytes: number) => void
 }
 
+/** Bytes of a full batch: large enough that requests cost nothing, and half of what consumers fetch of a partition by default. */
+const fullBatch = 512 * 1024
+/** Bytes between two words on progress: a topic may have a million batches. */
+const sayEvery = 256 * 1024
+
 /**
- * Writes the committed records of a stored partition, in order, and notes in the map where each went. Dense batches go as they are but for
- * their header; thinned ones, those across the partition's bounds and those with LogAppendTime are rebuilt. Gives the number of records
- * and bytes. Throws `artifact-damaged`, `artifact-missing`, `kafka-corrupt`, `restore-mismatch`.
+ * Writes the committed records of a stored partition, in order, and notes in the map where each went. Runs of small batches become full
+ * ones, up to the next control batch; others go as they are but for their header, or are rebuilt: thinned ones, those across the
+ * partition's bounds and those with LogAppendTime. Gives the number of records and bytes. Throws `artifact-damaged`, `artifact-missing`, `kafka-corrupt`, `restore-mismatch`.
  */
 export async function restorePartition(options: PartitionRestore): Promise<{ records: bigint; bytes: number }> {
   const { client, lane, topic, part, producer, startOffset, offsetMap } = options
@@ -34,34 +43,68 @@ export async function restorePartition(options: PartitionRestore): Promise<{ rec
   addPartition(offsetMap, topic, part.partition, startOffset)
   let target = startOffset
   let bytes = 0
-  const noteRuns = (baseOffset: bigint, deltas: Iterable<number>) => {
+  let unsaid = 0
+  const merger = mergeBatches(Math.min(fullBatch, options.maxMessageBytes ?? fullBatch))
+  /** `deltas` are what is left of a batch; undefined when it is all of it. */
+  const noteRuns = ({ baseOffset, recordCount }: BatchHeader, deltas: number[] | undefined) => {
+    if (deltas === undefined) {
+      addRun(offsetMap, topic, part.partition, { source: baseOffset, target, count: BigInt(recordCount) })
+      target += BigInt(recordCount)
+      return
+    }
     for (const delta of deltas) {
       addRun(offsetMap, topic, part.partition, { source: baseOffset + BigInt(delta), target, count: 1n })
       target++
     }
   }
+  const sendRun = async () => {
+    const merged = merger.take()
+    if (merged !== undefined) await sender.send(merged.bytes, merged.recordCount)
+  }
+  const isInside = (offset: bigint) => offset >= part.startOffset && offset < part.endOffset
   for (const artifact of part.artifacts) {
     for await (const batch of storedBatches(options.reader, artifact, topic, part.partition)) {
       if (client.context.signal.aborted) throw new DatapipeError('interrupted', 'interrupted while restoring topics')
-      options.onBytes(batch.header.size)
-      bytes += batch.header.size
       const { header } = batch
+      bytes += header.size
+      unsaid += header.size
+      if (unsaid >= sayEvery) {
+        options.onBytes(unsaid)
+        unsaid = 0
+      }
+      // A transaction ends here: what comes after it is not sent together with what came before.
+      if (header.control) await sendRun()
       if (header.control || header.recordCount === 0 || isAborted(header)) continue
-      const inside = header.baseOffset >= part.startOffset && header.lastOffset < part.endOffset
-      if (inside && isDense(header) && !header.logAppendTime) {
+      const keep = isInside(header.baseOffset) && isInside(header.lastOffset) ? undefined : isInside
+      if (isSmall(header)) {
+        const inflated = recordBytes(batch.bytes, header)
+        if (!merger.fits(header, inflated.length)) await sendRun()
+        if (merger.fits(header, inflated.length)) {
+          noteRuns(header, merger.add(header, inflated, keep))
+          continue
+        }
+      }
+      await sendRun()
+      if (keep === undefined && isDense(header) && !header.logAppendTime) {
         await sender.send(batch.bytes, header.recordCount)
-        addRun(offsetMap, topic, part.partition, { source: header.baseOffset, target, count: BigInt(header.recordCount) })
-        target += BigInt(header.recordCount)
+        noteRuns(header, undefined)
         continue
       }
-      const rebuilt = rebuildBatch(batch.bytes, header, (offset) => offset >= part.startOffset && offset < part.endOffset)
+      const rebuilt = rebuildBatch(batch.bytes, header, isInside)
       if (rebuilt === undefined) continue
       await sender.send(rebuilt.bytes, rebuilt.recordCount)
-      noteRuns(header.baseOffset, rebuilt.keptDeltas)
+      noteRuns(header, rebuilt.keptDeltas)
     }
   }
+  await sendRun()
   await sender.flush()
+  options.onBytes(unsaid)
   return { records: target - startOffset, bytes }
+}
+
+/** True when sending the batch by itself would cost more than writing its records into a full one. */
+function isSmall({ codec, size, recordCount }: BatchHeader): boolean {
+  return codec === 'none' ? size <= 128 * 1024 && recordCount <= 256 : size <= 4 * 1024 && recordCount <= 16
 }
 
 /** The batches of one artifact, CRCs checked. Errors say which artifact, partition and offsets. */
