@@ -3,12 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Admin, Kafka, logLevel, Partitioners } from 'kafkajs'
+import { Consumer } from '@platformatic/kafka'
+import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
 import type { DatapipeEvent } from '../src/base/events.ts'
 import type { Finding } from '../src/base/finding.ts'
 import { runForTest } from '../src/cli/test-cli.ts'
+import { connectKafka } from '../src/clients/kafka/kafka-client.ts'
+import { deleteRecords } from '../src/clients/kafka/topic-admin.ts'
 import type { RestoreResult } from '../src/commands/restore.ts'
 import type { KafkaPartJson } from '../src/components/kafka/part.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
@@ -55,10 +59,18 @@ async function fill(): Promise<void> {
     topics: [
       make('orders', 3, { 'retention.ms': '-1', 'max.message.bytes': '2000000' }),
       make('expiring', 1, { 'retention.ms': '604800000' }),
+      make('empty', 1),
+      make('gaps', 2),
+      make('compacted', 1, {
+        'cleanup.policy': 'compact',
+        'segment.ms': '500',
+        'min.cleanable.dirty.ratio': '0.001',
+        'max.compaction.lag.ms': '500',
+      }),
       make('throttled', 1, { 'leader.replication.throttled.replicas': '0:1', 'min.insync.replicas': '1' }),
     ],
   })
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   for (let from = 0; from < 120; from += 20) {
     const messages = [...Array(20).keys()].map((index) => ({
@@ -75,8 +87,124 @@ async function fill(): Promise<void> {
     resources: [{ type: 2, name: 'expiring', configEntries: [{ name: 'retention.ms', value: '-1' }] }],
   })
   await producer.send({ topic: 'expiring', messages: [{ key: 'old', value: 'old', timestamp: String(firstTime) }] })
+  await fillGaps()
+  await fillCompacted(producer)
   await producer.disconnect()
+  await fillModernGroup()
   await admin.setOffsets({ groupId: 'billing', topic: 'orders', partitions: [0, 1, 2].map((partition) => ({ partition, offset: '7' })) })
+}
+
+/** Commit and abort markers and aborted records between the records, an aborted one at the end; the first offsets of partition 0 are deleted. */
+async function fillGaps(): Promise<void> {
+  const producer = kafka.producer({ transactionalId: 'gaps', idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  for (let round = 0; round < 8; round++) {
+    const transaction = await producer.transaction()
+    const messages = [0, 1, 0, 1, 0].map((partition, index) => ({
+      partition,
+      key: `${round}`,
+      value: `${round} ${index}`,
+      timestamp: `${firstTime + round}`,
+    }))
+    await transaction.send({ topic: 'gaps', messages })
+    await (round % 3 === 1 ? transaction.abort() : transaction.commit())
+  }
+  await producer.disconnect()
+  await deleteUpTo('gaps', 0, 5n)
+  await admin.setOffsets({
+    groupId: 'in-gaps',
+    topic: 'gaps',
+    partitions: [
+      { partition: 0, offset: '11' },
+      { partition: 1, offset: '24' },
+    ],
+  })
+}
+
+/** A member of the new protocol reads, commits and leaves. */
+async function fillModernGroup(): Promise<void> {
+  await using joined = modernConsumer('modern')
+  const { consumer } = joined
+  const stream = await consumer.consume({ topics: ['orders'], mode: 'earliest', autocommit: false, maxWaitTime: 200 })
+  for await (const _ of stream) break
+  await consumer.commit({ offsets: [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 9n, leaderEpoch: 0 })) })
+}
+
+/** kafkajs gives up where a leader is not known yet. */
+async function deleteUpTo(topic: string, partition: number, offset: bigint): Promise<void> {
+  const config = stack.config('file:///unused').kafka
+  if (config === undefined) throw new Error('the stack has no kafka')
+  await using client = await connectKafka(config, silentContext())
+  await deleteRecords(client, topic, partition, offset)
+}
+
+/** Waits until the log cleaner has taken records out. */
+async function fillCompacted(producer: Producer): Promise<void> {
+  const records = async () => Object.values(await readAll(['compacted'])).flat()
+  for (let round = 0; round < 6; round++) {
+    await producer.send({
+      topic: 'compacted',
+      messages: [...Array(10).keys()].map((n) => ({ key: n === 4 ? `only ${round}` : `k${n}`, value: `${round} ${n}` })),
+    })
+  }
+  await waitUntil(
+    async () => {
+      const messages = [{ key: 'tick', value: 'tick' }]
+      const [sent] = await producer.send({ topic: 'compacted', messages })
+      return (await records()).length < Number(sent?.baseOffset ?? 0) - 5
+    },
+    { what: 'compaction', timeoutMs: 120_000, everyMs: 700 },
+  )
+  // From here on it stays as it is: what is compared must not be compacted meanwhile.
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [
+      {
+        type: 2,
+        name: 'compacted',
+        configEntries: [
+          { name: 'cleanup.policy', value: 'compact' },
+          { name: 'min.compaction.lag.ms', value: '86400000' },
+        ],
+      },
+    ],
+  })
+}
+
+/** Every record that a consumer of either isolation sees, as `offset key value timestamp`, per `topic/partition`. */
+async function readAll(topics: string[], readUncommitted = false): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {}
+  const waiting = new Map<string, bigint>()
+  for (const topic of topics) {
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      found[`${topic}/${partition}`] = []
+      if (low !== high) waiting.set(`${topic}/${partition}`, BigInt(high))
+    }
+  }
+  const groupId = `reading-${crypto.randomUUID()}`
+  const consumer = kafka.consumer({ groupId, readUncommitted })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  if (waiting.size === 0) return found
+  await consumer.connect()
+  await consumer.subscribe({ topics, fromBeginning: true })
+  consumer.on('consumer.end_batch_process', ({ payload }) => {
+    const key = `${payload.topic}/${payload.partition}`
+    if (BigInt(payload.lastOffset) + 1n >= (waiting.get(key) ?? 0n)) waiting.delete(key)
+    if (waiting.size === 0) resolve()
+  })
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch }) => {
+      for (const { offset, key, value, timestamp } of batch.messages)
+        found[`${batch.topic}/${batch.partition}`]?.push(`${offset} ${key} ${value} ${timestamp}`)
+    },
+  })
+  const timer = setTimeout(() => reject(new Error(`kafkajs never came to the end of ${[...waiting.keys()].join(', ')}`)), 60_000)
+  await promise
+  clearTimeout(timer)
+  await consumer.disconnect()
+  await admin.deleteGroups([groupId])
+  return found
 }
 
 interface Run {
@@ -150,9 +278,9 @@ describe('other names', () => {
     expect(dry.plan.map(({ text }) => text)).toEqual([
       'create topic restored.orders (3 partitions, replication factor 1, max.message.bytes=2000000, retention.ms=-1)',
       'load 120 records of orders into restored.orders with retention, cleaning and timestamp limits held off, then put its configuration back',
-      'set the positions of 1 groups: billing',
+      'set the positions of 2 groups: billing, modern',
     ])
-    expect(findingsOf(dry, 'knows-old-name').map(({ item }) => item)).toEqual(['billing'])
+    expect(findingsOf(dry, 'knows-old-name').map(({ item }) => item)).toEqual(['billing', 'modern'])
     expect(await topicsThere()).not.toContain('restored.orders')
 
     await restored(beside(['orders'], '--rename', '*=restored.*'))
@@ -281,3 +409,202 @@ describe('another cluster', () => {
     })
   })
 })
+
+describe('original offsets', () => {
+  const ends = async (topic: string) =>
+    (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({ partition, low, high })).sort((a, b) => a.partition - b.partition)
+
+  test('deleted beginnings, transactions and compaction: every record at its own offset for every reader, the same ends, positions untranslated', async () => {
+    const names = ['gaps', 'compacted', 'orders']
+    const before = await readAll(names)
+    expect(before['gaps/0']?.length).toBeGreaterThan(5)
+    const result = await restored(beside(names, '--rename', '*=exact.*', '--preserve-offsets'))
+    expect(findingsOf(result, 'markers-written').map(({ item }) => item)).toEqual(['exact.compacted', 'exact.gaps'])
+    for (const readUncommitted of [false, true]) {
+      const after = await readAll(
+        names.map((name) => `exact.${name}`),
+        readUncommitted,
+      )
+      expect(after).toEqual(Object.fromEntries(Object.entries(before).map(([key, records]) => [`exact.${key}`, records])))
+    }
+    for (const name of names) {
+      const source = await ends(name)
+      const target = await ends(`exact.${name}`)
+      expect(target.map(({ high }) => high)).toEqual(source.map(({ high }) => high))
+      expect(target.map(({ partition, low }) => low === (before[`${name}/${partition}`]?.[0]?.split(' ')[0] ?? ''))).toEqual(target.map(() => true))
+    }
+    const offsets = await admin.fetchOffsets({ groupId: 'in-gaps', topics: ['exact.gaps'] })
+    expect(offsets[0]?.partitions.map(({ offset }) => offset)).toEqual(['11', '24'])
+  })
+
+  test('a topic that was emptied millions of offsets ago goes on there', async () => {
+    const emptied = (part: KafkaPartJson) => {
+      const [partition] = topicOf(part, 'empty').partitions
+      if (partition) Object.assign(partition, { startOffset: '2500000', endOffset: '2500000', highWatermark: '2500000' })
+    }
+    await changeKafkaPart(emptied, () => restored(beside(['empty'], '--rename', '*=far.*', '--preserve-offsets')))
+    expect(await ends('far.empty')).toEqual([{ partition: 0, low: '2500000', high: '2500000' }])
+  })
+
+  test('more offsets without records than are filled, an empty topic that stands too far, and records spread anew are refused by partition', async () => {
+    const sparse = (part: KafkaPartJson) => {
+      const [partition] = topicOf(part, 'orders').partitions
+      if (partition) Object.assign(partition, { endOffset: '5000000', highWatermark: '5000000' })
+    }
+    await changeKafkaPart(sparse, async () => {
+      const refused = await beside(['orders'], '--rename', '*=sparse.*', '--preserve-offsets')
+      expectRefusal(refused, 'offsets-not-kept', 66, {
+        message: /sparse.orders\/0: 49\d+ offsets without a record .* at most 1000000 are filled/,
+        hint: /without --preserve-offsets/,
+      })
+    })
+    const producer = kafka.producer()
+    await admin.createTopics({ topics: [{ topic: 'late.orders', numPartitions: 3, replicationFactor: 1 }], waitForLeaders: true })
+    await producer.connect()
+    await producer.send({ topic: 'late.orders', messages: [1, 2, 3].map((n) => ({ partition: 1, value: `${n}` })) })
+    await producer.disconnect()
+    await deleteUpTo('late.orders', 1, 3n)
+    const late = await beside(['orders'], '--rename', '*=late.*', '--preserve-offsets')
+    expectRefusal(late, 'offsets-not-kept', 66, { message: /late.orders\/1: the empty topic stands at offset 3 already/, hint: /translated/ })
+    expect(await topicsThere()).not.toContain('sparse.orders')
+  })
+})
+
+describe('less than everything', () => {
+  test('by offsets: the partition named and no other, a group in the middle of it stands at the same record; the offset map says where each went', async () => {
+    const before = await readAll(['orders'])
+    const file = join(directory, 'offsets.json')
+    const args = ['--rename', '*=part.*', '--offsets', 'orders/1=5..12', '--offset-map', file]
+    const result = await restored(beside(['orders'], ...args))
+    expect(result.outcomes[0]?.counts).toMatchObject({ records: 7 })
+    const after = await readAll(['part.orders'])
+    expect(after['part.orders/0']).toEqual([])
+    expect(after['part.orders/1']?.map(withoutOffset)).toEqual(before['orders/1']?.slice(5, 12).map(withoutOffset))
+    const [offsets] = await admin.fetchOffsets({ groupId: 'billing', topics: ['part.orders'] })
+    expect(offsets?.partitions.find(({ partition }) => partition === 1)?.offset).toBe('2')
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({
+      kind: 'datapipe-offset-map',
+      format: 1,
+      backup: id,
+      partitions: expect.arrayContaining([{ topic: 'orders', partition: 1, to: 'part.orders', end: '7', runs: [['5', '0', '7']] }]) as unknown,
+    })
+    const again = await beside(['orders'], '--rename', '*=again.*', '--offset-map', file)
+    expectRefusal(again, 'target-not-empty', 40, { message: /offsets.json is there already/, hint: /--offset-map/ })
+    expect(await topicsThere()).not.toContain('again.orders')
+  })
+
+  test('by time: exactly the records from one moment to before another, with or without their offsets', async () => {
+    const wanted = (records: string[] | undefined) =>
+      records?.filter((record) => {
+        const time = Number(record.split(' ').at(-1))
+        return time >= firstTime + 30_000 && time < firstTime + 50_000
+      })
+    const before = await readAll(['orders'])
+    const times = ['--from-time', new Date(firstTime + 30_000).toISOString(), '--to-time', String(firstTime + 50_000)]
+    const result = await restored(beside(['orders'], '--rename', '*=hour.*', ...times))
+    expect(result.outcomes[0]?.counts).toMatchObject({ records: 20 })
+    await restored(beside(['orders'], '--rename', '*=exact-hour.*', '--preserve-offsets', ...times))
+    const after = await readAll(['hour.orders', 'exact-hour.orders'])
+    for (const partition of [0, 1, 2]) {
+      expect(after[`hour.orders/${partition}`]?.map(withoutOffset)).toEqual(wanted(before[`orders/${partition}`])?.map(withoutOffset))
+      expect(after[`exact-hour.orders/${partition}`]).toEqual(wanted(before[`orders/${partition}`]))
+    }
+  })
+
+  test('a range that is none, or of a partition that is not there, is a mistake', async () => {
+    const none = await beside(['orders'], '--rename', '*=r.*', '--offsets', 'orders/0=5')
+    expectRefusal(none, 'usage', 64, { message: /is not TOPIC\/PARTITION=FROM..TO/, hint: /orders\/0=100..200/ })
+    const other = await beside(['orders'], '--rename', '*=r.*', '--offsets', 'orders/3=5..6')
+    expectRefusal(other, 'usage', 64, { message: /names orders\/3/, hint: /datapipe show/ })
+    const time = await beside(['orders'], '--rename', '*=r.*', '--from-time', 'yesterday')
+    expectRefusal(time, 'usage', 64, { message: /--from-time yesterday/, hint: /2026-11-25T09:00:00Z/ })
+  })
+})
+
+const withoutOffset = (record: string) => record.slice(record.indexOf(' '))
+
+describe('another number of partitions', () => {
+  test('records are spread by key as kafkajs would have, each key in its order, and no group skips a record', async () => {
+    const before = (await readAll(['orders'])) as Record<string, string[]>
+    const result = await restored(beside(['orders'], '--rename', '*=five.*', '--repartition', 'orders=5'))
+    const after = (await readAll(['five.orders'])) as Record<string, string[]>
+    const all = Object.values(after).flat()
+    expect(all.map(withoutOffset).sort()).toEqual(Object.values(before).flat().map(withoutOffset).sort())
+    // The oracle is kafkajs's own partitioner.
+    const partitioner = Partitioners.DefaultPartitioner()
+    const partitionMetadata = [0, 1, 2, 3, 4].map((partitionId) => ({ partitionId, leader: 1, partitionErrorCode: 0, replicas: [1], isr: [1] }))
+    const keyOf = (record: string) => /^\d+ (customer \d+)/.exec(record)?.[1] ?? ''
+    const ofKey = (records: string[], key: string) => records.filter((record) => keyOf(record) === key).map(withoutOffset)
+    for (const [place, records] of Object.entries(after)) {
+      for (const record of records)
+        expect(`five.orders/${partitioner({ topic: 'five.orders', partitionMetadata, message: { key: keyOf(record), value: '' } })}`).toBe(place)
+      for (const key of new Set(records.map(keyOf))) {
+        const source = Object.values(before).find((candidate) => candidate.some((record) => keyOf(record) === key)) ?? []
+        expect(ofKey(records, key)).toEqual(ofKey(source, key))
+      }
+    }
+    for (const [groupId, position] of [
+      ['billing', 7],
+      ['modern', 9],
+    ] as const) {
+      const [offsets] = await admin.fetchOffsets({ groupId, topics: ['five.orders'] })
+      const unread = offsets?.partitions.flatMap(({ partition, offset }) =>
+        (after[`five.orders/${partition}`] ?? []).filter((record) => Number(record.split(' ')[0]) >= Number(offset)).map(withoutOffset),
+      )
+      const owed = Object.values(before).flatMap((records) => records.filter((record) => Number(record.split(' ')[0]) >= position).map(withoutOffset))
+      expect(unread).toEqual(expect.arrayContaining(owed))
+      const told = findingsOf(result, 'group-reads-again').find(({ item }) => item.startsWith(`${groupId}/`))
+      expect(unread?.length).toBe(owed.length + Number(/reads (\d+) records/.exec(told?.message ?? '')?.[1] ?? 0))
+    }
+  })
+
+  test('records that another partitioner wrote are refused with the first of them, and offsets cannot be kept', async () => {
+    const stray = await beside(['gaps'], '--rename', '*=five.*', '--repartition', 'gaps=5', '--without-groups')
+    expectRefusal(stray, 'partitions-differ', 65, {
+      message: /gaps cannot be spread by key: the record at gaps\/\d offset \d+ has a key that the default partitioner puts into partition \d/,
+      hint: /its own 2 partitions/,
+    })
+    const kept = await beside(['orders'], '--rename', '*=six.*', '--repartition', 'orders=6', '--preserve-offsets')
+    expectRefusal(kept, 'offsets-not-kept', 66, {
+      message: /six.orders: its records are spread over another number of partitions/,
+      hint: /translated/,
+    })
+    expect(await topicsThere()).not.toContain('six.orders')
+  })
+})
+
+describe('consumer groups of both protocols', () => {
+  test('a group of the new protocol (KIP-848) goes on at its record, whether the target knows the group or not', async () => {
+    const groupOf = async () => (await admin.listGroups()).groups.map(({ groupId }) => groupId)
+    const topics = ['modern', 'modern-2'].map((target) => `${target}.orders`)
+    await restored(beside(['orders'], '--rename', '*=modern.*'))
+    expect(await nextOf('modern', topics[0] ?? '')).toEqual([9, 9, 9])
+    await admin.deleteGroups(['modern'])
+    expect(await groupOf()).not.toContain('modern')
+    await restored(beside(['orders'], '--rename', '*=modern-2.*'))
+    expect(await groupOf()).toContain('modern')
+    expect(await nextOf('modern', topics[1] ?? '')).toEqual([9, 9, 9])
+  })
+})
+
+/** The first offset of each partition that a member of the group gets with the new protocol; it commits nothing. */
+async function nextOf(groupId: string, topic: string): Promise<number[]> {
+  await using consumer = modernConsumer(groupId)
+  const stream = await consumer.consumer.consume({ topics: [topic], mode: 'committed', fallbackMode: 'fail', autocommit: false, maxWaitTime: 200 })
+  const first = new Map<number, number>()
+  for await (const { partition, offset } of stream) {
+    if (!first.has(partition)) first.set(partition, Number(offset))
+    if (first.size === 3) break
+  }
+  return [0, 1, 2].map((partition) => first.get(partition) ?? -1)
+}
+
+function modernConsumer(groupId: string) {
+  const consumer = new Consumer({
+    groupId,
+    clientId: 'modern',
+    groupProtocol: 'consumer',
+    bootstrapBrokers: stack.config('file:///unused').kafka?.bootstrapServers ?? [],
+  })
+  return { consumer, [Symbol.asyncDispose]: () => consumer.close(true) }
+}

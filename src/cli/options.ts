@@ -32,6 +32,12 @@ const kafkaRestoreOptions: OptionSpec[] = [
   },
   { flags: '--topic GLOB...', text: 'with --only kafka: these topics alone; each pattern must match one' },
   { flags: '--rename FROM=TO...', text: 'with --only kafka: other names for topics; * and ? on the right stand for what they matched on the left' },
+  { flags: '--preserve-offsets', text: 'every record of topics with data at its own offset, or a refusal that says why not' },
+  { flags: '--repartition TOPIC=N...', text: 'another number of partitions for a topic: records are spread by key, as the Java producer does' },
+  { flags: '--from-time TIME', text: 'with --only kafka: records from this time on (2026-11-25T09:00:00Z, or milliseconds since 1970)' },
+  { flags: '--to-time TIME', text: 'with --only kafka: records before this time' },
+  { flags: '--offsets TOPIC/PARTITION=FROM..TO...', text: 'with --only kafka: these offsets alone, TO not included; either end may be left out' },
+  { flags: '--offset-map FILE', text: 'write where every record went, as JSON; no file is overwritten' },
   { flags: '--without-groups', text: 'leave the positions of consumer groups alone' },
 ]
 

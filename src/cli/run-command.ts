@@ -202,10 +202,16 @@ function kafkaRestore(input: CommandInput) {
     ...defined({
       replicationFactor: input.integer('replication-factor'),
       topics: input.list('topic'),
+    preserveOffsets: input.flag('preserve-offsets'),
       rename: input.list('rename'),
     }),
   }
 }
+      repartition: input.list('repartition'),
+      offsets: input.list('offsets'),
+      fromTime: input.text('from-time'),
+      toTime: input.text('to-time'),
+      offsetMap: input.text('offset-map'),
 
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {
   if (input.choice('stack', stackKinds) === 'containers' || foreignToTheRoute(input))

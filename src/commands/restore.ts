@@ -8,7 +8,7 @@ import { connectPostgres } from '../clients/postgres.ts'
 import type { PlanStep, RestoreOutcome } from '../components/component.ts'
 import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
 import { appendRecords } from '../components/kafka/append-records.ts'
-import { type OffsetMap, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
+import { type RestoredTopics, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
 import type { TopicChoices } from '../components/kafka/topic-choices.ts'
 import type { FencedServer } from '../components/postgres/fenced-server.ts'
 import { restorePostgres } from '../components/postgres/restore.ts'
@@ -20,6 +20,7 @@ import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
+import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
 import { startServer } from './restore/start-server.ts'
@@ -72,6 +73,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   const { context, phases, findings } = recording(outer)
   const { config } = options
   refusePartialPipeline(options.kafka ?? {}, options.only)
+  if (options.kafka?.offsetMap !== undefined) await refuseOffsetMap(options.kafka.offsetMap)
   const storage = openStorage(config.repository.url)
   const backup = await openBackup(storage, options.backup, context)
   const parts = partsOf(backup, options.only)
@@ -144,7 +146,7 @@ async function bringOthers(run: Run): Promise<RestoreOutcome[]> {
   const registry = await bringRegistry(run, raw)
   const internal = await bringInternalTopics(run)
   const [topics] = await sideBySide([bringTopics(run), startWorkers(run)])
-  return [...early.map(({ outcome }) => outcome), registry, internal, ...topics].filter((outcome) => outcome !== undefined)
+  return [...early.map(outcomeOf), registry, internal, ...topics].filter((outcome) => outcome !== undefined)
 }
 
 async function bringRegistry({ parts, config, backup, plan, options, context }: Run, raw: boolean): Promise<RestoreOutcome | undefined> {
@@ -174,7 +176,7 @@ async function bringInternalTopics(run: Run): Promise<RestoreOutcome | undefined
     const records = connectors.flatMap(({ name }) => keepStoppedRecords(name))
     if (records.length > 0) await appendRecords({ config: config.kafka, topic, partition: 0, records, context })
   }
-  return loaded.outcome
+  return outcomeOf(loaded)
 }
 
 async function bringTopics(run: Run): Promise<RestoreOutcome[]> {
@@ -183,28 +185,27 @@ async function bringTopics(run: Run): Promise<RestoreOutcome[]> {
   const { kafka } = config
   const part = parts.kafka
   const loaded = await loadTopics(run, plan.topics.data, 'restore topics', plan.kafka.ofData)
-  if (options.kafka?.withoutGroups) return [loaded.outcome]
+  const file = options.kafka?.offsetMap
+  if (file !== undefined) await writeOffsetMap(file, { backup: run.backup, offsetMap: loaded.offsetMap, context })
+  if (options.kafka?.withoutGroups) return [outcomeOf(loaded)]
   const chosen = options.kafka?.topics === undefined ? {} : { topics: plan.topics.data }
   const groups = await inPhase(context, 'restore groups', () =>
-    restoreGroups({ ...chosen, part, offsetMap: loaded.offsetMap, config: kafka, context }),
+    restoreGroups({ ...chosen, part, offsetMap: loaded.offsetMap, spread: loaded.spread, config: kafka, context }),
   )
-  return [loaded.outcome, groups]
+  return [outcomeOf(loaded), groups]
 }
 
-async function loadTopics(
-  run: Run,
-  topics: string[],
-  phase: string,
-  choices: TopicChoices = run.plan.kafka.ofInternal,
-): Promise<{ outcome: RestoreOutcome; offsetMap: OffsetMap }> {
+async function loadTopics(run: Run, topics: string[], phase: string, choices: TopicChoices = run.plan.kafka.ofInternal): Promise<RestoredTopics> {
   const { parts, config, backup, context } = run
   if (parts.kafka === undefined || config.kafka === undefined) throw new TypeError('no kafka to restore topics into')
   const { kafka } = config
   const part = parts.kafka
-  const { offsetMap, ...outcome } = await inPhase(context, phase, () =>
-    restoreTopics({ ...choices, part, reader: backup.component('kafka'), config: kafka, topics, context }),
-  )
-  return { outcome, offsetMap }
+  return inPhase(context, phase, () => restoreTopics({ ...choices, part, reader: backup.component('kafka'), config: kafka, topics, context }))
+}
+
+/** Without the maps, which are larger than a report. */
+function outcomeOf({ component, counts, bytes, findings }: RestoredTopics): RestoreOutcome {
+  return { component, counts, bytes, findings }
 }
 
 interface RecoveredPostgres {

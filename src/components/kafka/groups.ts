@@ -9,6 +9,7 @@ import { isEphemeralGroup } from './ephemeral-groups.ts'
 import { matchesAny } from './match-names.ts'
 import { isMapped, mapOffset, type OffsetMap, targetTopic } from './offset-map.ts'
 import type { GroupSnapshot, KafkaPart } from './part.ts'
+import { againFinding, type SpreadPositions } from './spread-positions.ts'
 
 /** The selected groups with every position that they have committed, ordered by id. */
 export async function readGroups(config: KafkaConfig, context: Context): Promise<GroupSnapshot[]> {
@@ -75,6 +76,8 @@ export interface RestoreGroupsOptions {
   groups?: string[]
   /** Only positions in these topics, when not all were to be restored; those in others are then nobody's loss. */
   topics?: string[]
+  /** By topics whose records were spread anew: where groups stand there. */
+  spread?: ReadonlyMap<string, SpreadPositions>
 }
 
 /**
@@ -82,7 +85,7 @@ export interface RestoreGroupsOptions {
  * that were not restored are findings. Throws `group-not-applied` with every group that was not applied (a group must have no members).
  */
 export async function restoreGroups(options: RestoreGroupsOptions): Promise<RestoreOutcome> {
-  const { part, offsetMap, config, context } = options
+  const { part, config, context } = options
   await using client = await connectKafka(config, context)
   const findings: Finding[] = []
   const failures: string[] = []
@@ -93,15 +96,8 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
     if (group.type === 'share') {
       findings.push(finding('group-kind-not-restored', group.groupId, 'a share group has no positions to set: it starts by its own reset policy'))
     }
-    const own = group.offsets.filter(({ topic }) => options.topics?.includes(topic) ?? true)
-    if (own.length === 0 && group.offsets.length > 0) continue
-    const offsets = own.filter((offset) => isMapped(offsetMap, offset.topic, offset.partition)).map((offset) => translate(offset, offsetMap))
-    const lost = [...new Set(own.filter((offset) => !isMapped(offsetMap, offset.topic, offset.partition)).map(({ topic }) => topic))]
-    for (const topic of lost) {
-      findings.push(
-        finding('group-topic-not-restored', `${group.groupId}/${topic}`, `the position in ${topic} was left out: that topic was not restored`),
-      )
-    }
+    const { offsets, notes } = positionsOf(group, options)
+    findings.push(...notes)
     if (offsets.length === 0) continue
     try {
       await commitOffsets(client, group.groupId, offsets)
@@ -119,6 +115,29 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
   }
   if (failures.length > 0) throw new DatapipeError('group-not-applied', `${failures.length} groups were not applied: ${failures.join('; ')}`)
   return { component: 'kafka', counts: { groups: applied, positions }, bytes: 0, findings }
+}
+
+/** The positions that a group gets, and what it does not. */
+function positionsOf(group: GroupSnapshot, { offsetMap, topics, spread }: RestoreGroupsOptions): { offsets: CommittedOffset[]; notes: Finding[] } {
+  const own = group.offsets.filter(({ topic }) => topics?.includes(topic) ?? true)
+  const offsets: CommittedOffset[] = []
+  const notes: Finding[] = []
+  const lost = new Set<string>()
+  for (const offset of own) {
+    if (isMapped(offsetMap, offset.topic, offset.partition)) offsets.push(translate(offset, offsetMap))
+    else if (!spread?.has(offset.topic)) lost.add(offset.topic)
+  }
+  for (const [topic, groups] of spread ?? []) {
+    const position = groups.get(group.groupId)
+    if (position === undefined) continue
+    offsets.push(...position.offsets)
+    notes.push(...againFinding(group.groupId, topic, position.again))
+  }
+  for (const topic of lost) {
+    const message = `the position in ${topic} was left out: that topic was not restored`
+    notes.push(finding('group-topic-not-restored', `${group.groupId}/${topic}`, message))
+  }
+  return { offsets, notes }
 }
 
 function translate(offset: CommittedOffset, map: OffsetMap): CommittedOffset {

@@ -11,7 +11,14 @@ export { endOffsetsOf, type FrozenPartition, type FrozenTopics, freezeTopics } f
 export { type PlanGroupsOptions, planRestoreGroups, type RestoreGroupsOptions, readGroups, restoreGroups } from './groups.ts'
 export { isMapped, mapOffset, type OffsetMap } from './offset-map.ts'
 export { encodeKafkaPart, type GroupSnapshot, type KafkaPart, type KafkaPartJson, kafkaPartSchema, schemaIdsOf } from './part.ts'
-export { type PlanRestoreOptions, planRestoreTopics, type TopicRestorePlan, type RestoreTopicsOptions, restoreTopics } from './restore.ts'
+export {
+  type PlanRestoreOptions,
+  planRestoreTopics,
+  type RestoredTopics,
+  type TopicRestorePlan,
+  type RestoreTopicsOptions,
+  restoreTopics,
+} from './restore.ts'
 export { selectTopics, type TopicInfo } from './select-topics.ts'
 export { verifyKafka } from './verify.ts'
 

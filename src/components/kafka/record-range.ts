@@ -47,6 +47,7 @@ export function narrowTopic(topic: TopicPart, range: RecordRange): TopicPart {
     const endOffset = nothing ? startOffset : largest(startOffset, smallest(partition.endOffset, wanted?.to))
     const artifacts = partition.artifacts.filter(
       ({ firstOffset, lastOffset, maxTimestamp }) =>
+        startOffset < endOffset &&
         lastOffset >= startOffset &&
         firstOffset < endOffset &&
         (range.fromTime === undefined || (maxTimestamp !== undefined && maxTimestamp >= range.fromTime)),

@@ -9,11 +9,14 @@ import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { PlanStep, RestoreOutcome } from '../component.ts'
 import { applyConfigs } from './apply-configs.ts'
 import { inLanes } from './in-lanes.ts'
-import { adoptPartition, type OffsetMap } from './offset-map.ts'
+import { checkKeptOffsets, markerFindings } from './kept-offsets.ts'
+import { loadWork, workOf } from './load-work.ts'
+import type { OffsetMap } from './offset-map.ts'
 import type { KafkaPart } from './part.ts'
 import { prepareTarget, takeBack } from './prepare-target.ts'
-import { restorePartition } from './restore-partition.ts'
 import { lookAtTargets, type RestoreTarget, type TargetOptions } from './restore-targets.ts'
+import { proveOrderByKey } from './spread-order.ts'
+import type { SpreadPositions } from './spread-positions.ts'
 import type { TopicChoices } from './topic-choices.ts'
 
 export interface PlanRestoreOptions extends TopicChoices {
@@ -35,7 +38,7 @@ export interface TopicRestorePlan {
 /** What `restoreTopics` would do. Throws what it would refuse: as `lookAtTargets`, `unreachable`… */
 export async function planRestoreTopics(options: PlanRestoreOptions): Promise<TopicRestorePlan> {
   await using client = await connectKafka(options.config, options.context)
-  const targets = await lookAtTargets(client, targetOptions(options))
+  const targets = await findTargets(client, options)
   return { steps: targets.flatMap(describeTarget), findings: targets.flatMap(({ findings }) => findings) }
 }
 
@@ -44,17 +47,29 @@ function describeTarget({ topic, name, partitions, replicationFactor, existing, 
   const shape = `${partitions} partitions, replication factor ${replicationFactor}${settings.join('')}`
   const records = topic.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
   const origin = name === topic.name ? '' : ` of ${topic.name}`
+  const spread = partitions === topic.partitions.length ? '' : `, spread by key from ${topic.partitions.length} partitions,`
   const compacts = configs['cleanup.policy']?.includes('compact') ? ', after which the brokers compact it again as before' : ''
   return [
     step(existing === undefined ? `create topic ${name} (${shape})` : `take the empty topic ${name} and set its configuration (${shape})`),
     step(
-      `load ${records} records${origin} into ${name} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
+      `load ${records} records${origin} into ${name}${spread} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
     ),
   ]
 }
 
 function step(text: string): PlanStep {
   return { component: 'kafka', text, destructive: false }
+}
+
+/** The targets, after everything that would refuse them. */
+async function findTargets(client: KafkaClient, options: PlanRestoreOptions): Promise<RestoreTarget[]> {
+  const targets = await lookAtTargets(client, targetOptions(options))
+  if (options.preserveOffsets) await checkKeptOffsets(client, targets)
+  const { reader, range, context } = options
+  for (const { topic, partitions } of targets) {
+    if (reader !== undefined && partitions !== topic.partitions.length) await proveOrderByKey({ reader, topic, range, context, onBytes: () => {} })
+  }
+  return targets
 }
 
 function targetOptions({ part, topics, context, reader, ...choices }: PlanRestoreOptions): TargetOptions {
@@ -68,13 +83,20 @@ export interface RestoreTopicsOptions extends PlanRestoreOptions {
   lanes?: number
 }
 
+export interface RestoredTopics extends RestoreOutcome {
+  /** Where every record went, but those of `spread`. */
+  offsetMap: OffsetMap
+  /** By topics of the backup whose records are in other partitions now: where groups stand there. */
+  spread: ReadonlyMap<string, SpreadPositions>
+}
+
 /**
  * Creates the topics (or takes empty ones), loads their committed records, reads the ends back and puts the configurations back. The
  * offset map says where every record went. Throws as `planRestoreTopics`, `artifact-damaged`, `restore-mismatch`.
  */
-export async function restoreTopics(options: RestoreTopicsOptions): Promise<RestoreOutcome & { offsetMap: OffsetMap }> {
+export async function restoreTopics(options: RestoreTopicsOptions): Promise<RestoredTopics> {
   await using client = await connectKafka(options.config, options.context)
-  const targets = await lookAtTargets(client, targetOptions(options))
+  const targets = await findTargets(client, options)
   try {
     return await load(client, targets, options)
   } catch (error) {
@@ -83,12 +105,8 @@ export async function restoreTopics(options: RestoreTopicsOptions): Promise<Rest
   }
 }
 
-async function load(
-  client: KafkaClient,
-  targets: RestoreTarget[],
-  options: RestoreTopicsOptions,
-): Promise<RestoreOutcome & { offsetMap: OffsetMap }> {
-  const { reader, context } = options
+async function load(client: KafkaClient, targets: RestoreTarget[], options: RestoreTopicsOptions): Promise<RestoredTopics> {
+  const { context } = options
   const looking = targetOptions(options)
   for (const target of targets) await prepareTarget(client, target, looking)
   const starts = await readEnds(client, targets)
@@ -97,35 +115,30 @@ async function load(
   const paths = targets.flatMap(({ topic }) => topic.partitions.flatMap(({ artifacts }) => artifacts.map(({ path }) => path)))
   const total = paths.reduce((sum, path) => sum + looking.sizeOf(path), 0)
   const written = new Map<string, bigint>()
+  const markers = new Map<string, bigint>()
+  const spread = new Map<string, SpreadPositions>()
   let records = 0n
   let bytes = 0
-  const work = targets.flatMap((target) => target.topic.partitions.map((partition) => ({ target, partition })))
-  await inLanes(work, options.lanes ?? 4, async ({ target: { topic, name }, partition }, lane) => {
-    const startOffset = starts.get(name)?.get(partition.partition) ?? 0n
-    const own: OffsetMap = new Map()
-    const result = await restorePartition({
-      client,
-      lane: `produce ${lane}`,
-      reader,
-      topic: name,
-      part: partition,
-      producer,
-      startOffset,
-      offsetMap: own,
-      onBytes: (size) => {
-        bytes += size
-        context.emit({ type: 'progress', task: 'kafka restore', done: bytes, total, unit: 'bytes' })
-      },
-    })
-    adoptPartition(offsetMap, own, { source: topic.name, target: name, partition: partition.partition })
-    records += result.records
-    written.set(`${name}/${partition.partition}`, startOffset + result.records)
+  const onBytes = (size: number) => {
+    bytes += size
+    context.emit({ type: 'progress', task: 'kafka restore', done: bytes, total, unit: 'bytes' })
+  }
+  const { groups } = options.part
+  await inLanes(workOf(targets), options.lanes ?? 4, async (work, number) => {
+    const { topic, name } = work.target
+    const loaded = await loadWork(work, { ...options, client, lane: `produce ${number}`, groups, producer, starts, offsetMap, onBytes })
+    records += loaded.records
+    for (const { partition, end } of loaded.ends) written.set(`${name}/${partition}`, end)
+    markers.set(name, (markers.get(name) ?? 0n) + (loaded.markers ?? 0n))
+    if (loaded.positions !== undefined) spread.set(topic.name, loaded.positions)
   })
   await checkEnds(client, targets, written)
   const findings: Finding[] = []
-  for (const target of targets) findings.push(...target.findings, ...(await applyConfigs(client, target.name, target.configs)))
-  const counts = { topics: targets.length, partitions: work.length, records: Number(records) }
-  return { component: 'kafka', counts, bytes, findings, offsetMap }
+  for (const { name, configs, findings: known } of targets) {
+    findings.push(...known, ...markerFindings(name, markers.get(name) ?? 0n), ...(await applyConfigs(client, name, configs)))
+  }
+  const counts = { topics: targets.length, partitions: written.size, records: Number(records) }
+  return { component: 'kafka', counts, bytes, findings, offsetMap, spread }
 }
 
 /** The ends of all partitions; waits until the leaders of topics just created answer. */

@@ -1,0 +1,76 @@
+import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
+import type { ArtifactReader } from '../../repository/artifact.ts'
+import { adoptPartition, type OffsetMap } from './offset-map.ts'
+import type { GroupSnapshot, PartitionPart } from './part.ts'
+import { preservePartition } from './preserve-partition.ts'
+import { hasTimes } from './record-range.ts'
+import { restorePartition } from './restore-partition.ts'
+import { restoreSelected, spreadTopic } from './restore-records.ts'
+import type { RestoreTarget } from './restore-targets.ts'
+import type { SpreadPositions } from './spread-positions.ts'
+import type { TopicChoices } from './topic-choices.ts'
+
+/** What one lane does at a time: a partition, or a whole topic whose records are spread over other partitions. */
+export interface LoadWork {
+  target: RestoreTarget
+  part: PartitionPart | undefined
+}
+
+export interface LoadOptions extends TopicChoices {
+  client: KafkaClient
+  lane: string
+  reader: ArtifactReader
+  groups: GroupSnapshot[]
+  producer: { producerId: bigint; producerEpoch: number }
+  /** Ends before the load, by the names in the target. */
+  starts: ReadonlyMap<string, ReadonlyMap<number, bigint>>
+  offsetMap: OffsetMap
+  onBytes: (bytes: number) => void
+}
+
+export interface Loaded {
+  records: bigint
+  /** Ends that the partitions must have now. */
+  ends: { partition: number; end: bigint }[]
+  markers?: bigint
+  /** Where groups stand, when records were spread. */
+  positions?: SpreadPositions
+}
+
+export function workOf(targets: RestoreTarget[]): LoadWork[] {
+  return targets.flatMap((target): LoadWork[] =>
+    target.partitions === target.topic.partitions.length ? target.topic.partitions.map((part) => ({ target, part })) : [{ target, part: undefined }],
+  )
+}
+
+/** Loads it in the way that the choices ask for. Throws as these ways do. */
+export async function loadWork({ target, part }: LoadWork, options: LoadOptions): Promise<Loaded> {
+  const { starts, offsetMap, range } = options
+  const { topic, name } = target
+  if (part === undefined) {
+    const { records, ends, positions } = await spreadTopic({ ...options, range, target, starts: starts.get(name) ?? new Map() })
+    return { records, positions, ends: ends.map((end, partition) => ({ partition, end })) }
+  }
+  const { partition } = part
+  const startOffset = starts.get(name)?.get(partition) ?? 0n
+  const own: OffsetMap = new Map()
+  const largest = target.configs['max.message.bytes']
+  const common = {
+    ...options,
+    range,
+    topic: name,
+    part,
+    startOffset,
+    offsetMap: own,
+    ...(largest === undefined ? {} : { maxMessageBytes: Number(largest) }),
+  }
+  const adopt = () => adoptPartition(offsetMap, own, { source: topic.name, target: name, partition })
+  if (options.preserveOffsets) {
+    const { records, markers } = await preservePartition(common)
+    adopt()
+    return { records, markers, ends: [{ partition, end: part.endOffset }] }
+  }
+  const { records } = hasTimes(range) ? await restoreSelected(common) : await restorePartition(common)
+  adopt()
+  return { records, ends: [{ partition, end: startOffset + records }] }
+}
