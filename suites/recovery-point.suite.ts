@@ -133,11 +133,25 @@ test('a running initial snapshot, a missing slot and an empty offset are no posi
   expect(await resolve({})).toMatchObject({ clean: false })
 })
 
-test('on a quiet database the cut moves to the end of the WAL, past whatever the connector does not capture', async () => {
+test('on a quiet database the cut may move to the end of the WAL, past whatever the connector does not capture', async () => {
   const { xid, changes, ends } = await captured(['INSERT INTO a VALUES (800)'], { quiet: true })
   await client.query('CREATE TABLE IF NOT EXISTS elsewhere (id int); INSERT INTO elsewhere VALUES (1)')
   const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
   const position = await resolve({ lsn: changes[0], txId: xid, messageType: 'INSERT' })
   expect(position).toMatchObject({ clean: true, xid: xid.toString() })
-  expect(position.clean && position.lsn > (ends[0] ?? 0n) && position.lsn >= parseLsn(row?.lsn ?? '')).toBe(true)
+  expect(position.clean && position.lsn === ends[0] && (position.until ?? 0n) >= parseLsn(row?.lsn ?? '')).toBe(true)
+})
+
+test('while others write, the cut may move to where the next commit that the connector captures begins', async () => {
+  const { xid, changes, ends } = await captured(['INSERT INTO a VALUES (900)'], { quiet: true })
+  await client.query('CREATE TABLE IF NOT EXISTS elsewhere (id int)')
+  await client.query('INSERT INTO elsewhere VALUES (2)')
+  const [before] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  await client.query('INSERT INTO a VALUES (901)')
+  await client.query('INSERT INTO elsewhere VALUES (3)')
+  const [after] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  const position = await resolve({ lsn: changes[0], txId: xid, messageType: 'INSERT' })
+  expect(position).toMatchObject({ clean: true, lsn: ends[0], xid: xid.toString() })
+  const until = position.clean ? (position.until ?? 0n) : 0n
+  expect(until > parseLsn(before?.lsn ?? '') && until < parseLsn(after?.lsn ?? '')).toBe(true)
 })

@@ -40,7 +40,7 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
   const [now] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
   const waiting = await peek(options)
   const at = standsAt({ offset, lsn, snapshot, waiting, confirmed: parseLsn(state.confirmed) })
-  return at.clean ? quietEnd(at, waiting, parseLsn(now?.lsn ?? '')) : at
+  return at.clean ? untilNextChange(at, waiting, parseLsn(now?.lsn ?? '')) : at
 }
 
 function standsAt(of: { offset: StoredOffset; lsn: Lsn; snapshot: 'none' | 'done'; waiting: SlotTransaction[]; confirmed: Lsn }): ConnectorPosition {
@@ -64,7 +64,7 @@ function standsAt(of: { offset: StoredOffset; lsn: Lsn; snapshot: 'none' | 'done
   return { clean: false, reason: `transaction ${xid ?? '(unknown)'} of its offset ${formatLsn(lsn)} has not committed in its slot` }
 }
 
-interface SlotTransaction {
+export interface SlotTransaction {
   xid: number
   /** Where its commit record begins and ends. */
   commitLsn: Lsn
@@ -103,13 +103,15 @@ async function peek(options: ResolveOffsetOptions): Promise<SlotTransaction[]> {
 }
 
 /**
- * The latest position that means the same to the connector: when nothing that it captures has committed between its own and `until`, the cut may
- * as well be there. On a quiet database that brings the cut past the end of a base backup. Pure.
+ * How far the cut may move on and mean the same to the connector: up to where the commit record of the next transaction that it captures
+ * begins (a recovery that stops there does not replay it), or to the end of the WAL. So a quiet database does not hold the cut before the
+ * end of a base backup, and connectors of different tables have a cut in common. `walEnd` was read before `waiting`. Pure.
  */
-export function quietEnd(at: ConnectorPosition & { clean: true }, waiting: SlotTransaction[], until: Lsn): ConnectorPosition {
-  // A recovery that stops at `until` replays every record that begins below it.
-  const pending = waiting.some(({ changes, commitLsn, endLsn }) => changes.length > 0 && endLsn > at.lsn && commitLsn < until)
-  return pending || until <= at.lsn ? at : { ...at, lsn: until }
+export function untilNextChange(at: ConnectorPosition & { clean: true }, waiting: SlotTransaction[], walEnd: Lsn): ConnectorPosition {
+  const next = waiting.find(({ changes, endLsn }) => changes.length > 0 && endLsn > at.lsn)
+  if (next === undefined) return { ...at, until: walEnd > at.lsn ? walEnd : at.lsn }
+  if (next.commitLsn < at.lsn) return { clean: false, reason: `it stands at ${formatLsn(at.lsn)}, inside the commit of transaction ${next.xid}` }
+  return { ...at, until: next.commitLsn }
 }
 
 /**

@@ -3,8 +3,11 @@ import { type Context, inPhase } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
 import { formatLsn, type Lsn } from '../base/lsn.ts'
 
-/** Where a stopped connector stands: the end LSN of the last whole transaction in its topics, or why that cannot be said. */
-export type ConnectorPosition = { clean: true; lsn: Lsn; xid?: string; time?: string } | { clean: false; reason: string }
+/**
+ * Where a stopped connector stands: the end LSN of the last whole transaction in its topics, or why that cannot be said. `until` (`lsn` when
+ * left out): every cut from `lsn` to there, both included, means the same to it, since nothing that it captures commits in between.
+ */
+export type ConnectorPosition = { clean: true; lsn: Lsn; until?: Lsn; xid?: string; time?: string } | { clean: false; reason: string }
 
 export interface BarrierSteps<Offsets, Groups, Ends> {
   /** The source connectors that must stand still. */
@@ -41,7 +44,7 @@ export interface Barrier<Offsets, Groups, Ends> {
 
 /**
  * Takes a recovery point by barrier: the connectors stop, the database does not. Every connector must stand between two
- * transactions, all at the same commit; otherwise they go on and it is tried again. They are resumed whatever happens.
+ * transactions, and one cut must mean what its topics hold to each; otherwise they go on and it is tried again. They are resumed whatever happens.
  * Throws `barrier-not-reached` with the reason of every attempt.
  */
 export async function takeBarrier<Offsets, Groups, Ends>(
@@ -88,19 +91,35 @@ async function pause(milliseconds: number, context: Context): Promise<void> {
   }
 }
 
-/** All connectors clean and at one commit, or the reason why not. Pure. */
+/**
+ * The latest cut that all connectors have in common, with the last transaction before it that one of them captures, or the reason why there
+ * is none. Pure.
+ */
 export function commonCut(
   positions: { name: string; position: ConnectorPosition }[],
 ): { lsn: Lsn; xid?: string; time?: string } | { reason: string } {
-  const clean: { name: string; position: ConnectorPosition & { clean: true } }[] = []
+  const clean: Interval[] = []
   for (const { name, position } of positions) {
     if (!position.clean) return { reason: `${name}: ${position.reason}` }
-    clean.push({ name, position })
+    clean.push({ name, ...position, until: position.until ?? position.lsn })
   }
-  const first = clean[0]
+  const [first] = clean
   if (first === undefined) return { reason: 'no connector to stop' }
-  const other = clean.find(({ position }) => position.lsn !== first.position.lsn)
-  if (other !== undefined) return { reason: `${first.name} and ${other.name} stand at different commits` }
-  const { lsn, xid, time } = first.position
-  return { lsn, ...(xid === undefined ? {} : { xid }), ...(time === undefined ? {} : { time }) }
+  const ahead = clean.reduce((one, other) => (other.lsn > one.lsn ? other : one), first)
+  const behind = clean.reduce((one, other) => (other.until < one.until ? other : one), first)
+  if (ahead.lsn > behind.until) {
+    return {
+      reason: `${ahead.name} stands at ${formatLsn(ahead.lsn)}, and ${behind.name} has not captured a commit at ${formatLsn(behind.until)}, before that`,
+    }
+  }
+  const { xid, time } = ahead
+  return { lsn: behind.until, ...(xid === undefined ? {} : { xid }), ...(time === undefined ? {} : { time }) }
+}
+
+interface Interval {
+  name: string
+  lsn: Lsn
+  until: Lsn
+  xid?: string
+  time?: string
 }
