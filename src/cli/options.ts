@@ -63,11 +63,15 @@ export const commandTable: readonly CommandSpec[] = [
       'The database never stops; change capture pauses for seconds. An unfinished backup of a killed run is gone on with. The manifest is written last: without it there is no backup.',
     options: [
       { flags: '--fresh', text: 'throw unfinished work of a killed run away and begin anew' },
-      { flags: '--label TEXT', text: 'a name for people, shown by list and show' },
+      { flags: '--follow', text: 'go on: a recovery point every so many seconds, until Ctrl-C or SIGTERM, which takes a last one' },
+      { flags: '--every SECONDS', text: 'with --follow: from one recovery point to the next (default: 60)', integer: true },
+      { flags: '--base-every HOURS', text: "with --follow: age at which PostgreSQL's base backup is taken anew (default: 24)", integer: true },
+      { flags: '--keep-last N', text: 'with --follow: after each point remove backups but the newest so many, as expire does', integer: true },
+      { flags: '--keep-days D', text: 'with --follow: after each point remove backups but those of the last so many days', integer: true },
       { flags: '--full', text: 'store all records of the topics, also those that earlier backups hold' },
     ],
     answers: { [answers.incomplete]: 'finished, but with gaps, which the manifest lists' },
-    examples: ['backup --label "before the upgrade"'],
+    examples: ['backup --label "before the upgrade"', 'backup --follow --every 60 --keep-last 500 --keep-days 2'],
   },
   {
     name: 'list',

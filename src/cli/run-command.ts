@@ -35,6 +35,8 @@ export const commands: Readonly<Record<string, Command>> = {
     return outcome(await check({ config: await config() }, context), checkText)
   },
   backup: async ({ input, config, context }) => {
+    if (input.flag('follow')) return followed({ input, config, context })
+    refuseWithoutFollow(input)
     const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
     const options = { config: await config(), fresh: input.flag('fresh'), full: input.flag('full'), ...defined({ label: input.text('label') }) }
     return outcome(await backup(options, context), backupText)
@@ -210,6 +212,35 @@ function kafkaRestore(input: CommandInput) {
       repartition: input.list('repartition'),
       offsets: input.list('offsets'),
       fromTime: input.text('from-time'),
+    }),
+  }
+}
+
+async function followed({ input, config, context }: CommandCall): Promise<Outcome> {
+  const [{ follow }, { followText }] = await Promise.all([import('../commands/follow.ts'), import('./results/follow.ts')])
+  const options = {
+    config: await config(),
+    fresh: input.flag('fresh'),
+    full: input.flag('full'),
+    ...defined({
+      label: input.text('label'),
+      every: input.integer('every'),
+      baseEvery: input.integer('base-every'),
+      keepLast: input.integer('keep-last'),
+      keepDays: input.integer('keep-days'),
+    }),
+  }
+  return outcome(await follow(options, context), followText)
+}
+
+/** An option that is taken and does nothing would be believed. */
+function refuseWithoutFollow(input: CommandInput): void {
+  const typed = ['every', 'base-every', 'keep-last', 'keep-days'].find((name) => input.integer(name) !== undefined)
+  if (typed === undefined) return
+  throw new DatapipeError('usage', `--${typed} means something with --follow alone`, {
+    hint: 'add --follow, or leave it out; `datapipe expire` removes old backups',
+  })
+}
       toTime: input.text('to-time'),
       offsetMap: input.text('offset-map'),
 

@@ -20,6 +20,8 @@ export interface ToolOptions {
   stdout?: 'collect' | 'ignore' | 'pipe'
   /** Leaves stdin open as a pipe for the caller. */
   stdin?: boolean
+  /** Out of the reach of a terminal's Ctrl-C, which goes to all programs of a session: for what must outlast a first one. */
+  ownSession?: boolean
 }
 
 export interface RunningTool extends AsyncDisposable {
@@ -49,6 +51,7 @@ export async function startTool(program: string, args: string[], options: ToolOp
     stdio: [options.stdin === true ? 'pipe' : 'ignore', options.stdout === 'ignore' ? 'ignore' : 'pipe', 'pipe'],
   }
   if (options.cwd !== undefined) spawnOptions.cwd = options.cwd
+  if (options.ownSession === true) spawnOptions.detached = true
   if (options.owner !== undefined && process.getuid?.() === 0) Object.assign(spawnOptions, options.owner)
   const child = spawn(program, args, spawnOptions)
   try {

@@ -24,15 +24,15 @@ export interface ArtifactWriterOptions {
 export function createArtifactWriter(options: ArtifactWriterOptions): ArtifactWriter {
   const { storage, context, id, component, stored } = options
 
-  const store = async (path: string, source: Source): Promise<Artifact> => {
+  const store = async (path: string, source: Source, written?: (chunk: Uint8Array) => void): Promise<Artifact> => {
     const hashing = hashingSource(source, context.signal)
-    await storage.put(path, hashing)
+    await storage.put(path, hashing, written)
     return { path, component, ...hashing.digest() }
   }
 
   return {
-    async write(path, source) {
-      const artifact = await store(componentPrefix(id, component) + path, source)
+    async write(path, source, written) {
+      const artifact = await store(componentPrefix(id, component) + path, source, written)
       stored(artifact)
       return artifact
     },

@@ -13,8 +13,11 @@ export type Artifact = z.infer<typeof artifactSchema>
 
 /** How components store artifacts. Durable when the promise resolves; damage on the way out is impossible to miss. */
 export interface ArtifactWriter {
-  /** Stores `source` at `<backup>/<component>/<path>`, hashing on the way. Throws `storage-failed` when it exists already. */
-  write(path: string, source: AsyncIterable<Uint8Array> | Uint8Array): Promise<Artifact>
+  /**
+   * Stores `source` at `<backup>/<component>/<path>`, hashing on the way. `written` may be told of chunks whose memory is the caller's again.
+   * Throws `storage-failed` when it exists already.
+   */
+  write(path: string, source: AsyncIterable<Uint8Array> | Uint8Array, written?: (chunk: Uint8Array) => void): Promise<Artifact>
   /** Stores a file that several backups share (WAL) at `<path>` from the repository root; an identical one is kept, a different one is `archive-conflict`. */
   writeShared(path: string, source: AsyncIterable<Uint8Array> | Uint8Array): Promise<Artifact>
   /**

@@ -9,11 +9,14 @@ import { type BackupWriter, createBackupWriter } from './write-backup.ts'
 
 /**
  * Goes on with the newest unfinished backup, if there is one: what its notes name stays, everything else in its directory is removed
- * (a put never overwrites, so half-remembered work would be in the way). Shared WAL is never touched. The repository must be locked.
+ * (a put never overwrites, so half-remembered work would be in the way). Shared WAL is never touched. Older unfinished ones (of a follower
+ * that was killed between two points) are removed. The repository must be locked.
  */
 export async function resumeUnfinished(storage: Storage, context: Context): Promise<BackupWriter | undefined> {
-  const id = (await unfinishedIds(storage, context)).at(-1)
+  const ids = await unfinishedIds(storage, context)
+  const id = ids.pop()
   if (id === undefined) return undefined
+  for (const older of ids) await removeUnfinished(storage, older)
   const adopted = await takeNotes(storage, id)
   const remembered = new Set(adopted.notes.flatMap(({ artifacts }) => artifacts.map(({ path }) => path)))
   for (const path of await pathsUnder(storage, backupPrefix(id))) {
@@ -30,12 +33,14 @@ export async function resumeUnfinished(storage: Storage, context: Context): Prom
 /** Removes every unfinished backup (`backup --fresh`) and returns their ids. The repository must be locked. */
 export async function discardUnfinished(storage: Storage, context: Context): Promise<string[]> {
   const discarded = await unfinishedIds(storage, context)
-  for (const id of discarded) {
-    // Notes first: without them nothing half-removed can be taken over by a run that comes after a kill.
-    for (const path of await pathsUnder(storage, notesPrefix(id))) await storage.remove(path)
-    for (const path of await pathsUnder(storage, backupPrefix(id))) await storage.remove(path)
-  }
+  for (const id of discarded) await removeUnfinished(storage, id)
   return discarded
+}
+
+async function removeUnfinished(storage: Storage, id: string): Promise<void> {
+  // Notes first: without them nothing half-removed can be taken over by a run that comes after a kill.
+  for (const path of await pathsUnder(storage, notesPrefix(id))) await storage.remove(path)
+  for (const path of await pathsUnder(storage, backupPrefix(id))) await storage.remove(path)
 }
 
 /**

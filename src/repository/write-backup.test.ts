@@ -173,3 +173,16 @@ test('notes that cannot be removed do not undo a finished backup', async () => {
   expect((await openBackup(inner, 'latest')).id).toBe(id)
   expect(events).toMatchObject([{ type: 'log', level: 'warning', message: expect.stringContaining('notes of finished work stay') }])
 })
+
+test('of several unfinished backups the newest is gone on with, and the others are removed', async () => {
+  const storage = memoryStorage()
+  await initRepository(storage, context)
+  for (const number of [1, 2]) {
+    const writer = await createBackupWriter({ storage, context, id: `2026112${number}T030000Z-000${number}` })
+    await writer.component('kafka').remember('work', number, [await writer.component('kafka').write('orders/0', Buffer.from('records'))])
+  }
+  const resumed = await resumeUnfinished(storage, context)
+  expect(resumed?.id).toBe('20261122T030000Z-0002')
+  expect(resumed?.component('kafka').notes()).toMatchObject([{ note: 2 }])
+  expect(await pathsUnder(storage, 'backups/20261121T030000Z-0001/')).toEqual([])
+})

@@ -45,6 +45,8 @@ export interface StoreOptions {
   label: string | undefined
   startedAt: string
   recording: Recording
+  /** Runs when everything is stored, right before this becomes a backup and its notes go. */
+  beforeCommit?: () => Promise<void>
 }
 
 /**
@@ -85,6 +87,7 @@ export async function storeBackup(options: StoreOptions): Promise<{ result: Back
     phases,
     artifacts: writer.artifacts(),
   }
+  await options.beforeCommit?.()
   await inPhase(context, 'write the manifest', () => writer.commit(manifest))
   const result: BackupResult = {
     exitCode: complete ? answers.ok : answers.incomplete,

@@ -46,7 +46,7 @@ export async function receiveWal({ config, slot, directory, tools, writer, conte
     tool = await startTool(
       tools.path('pg_receivewal'),
       [`--directory=${directory}`, `--dbname=${connection}`, `--slot=${slot}`, '--no-password', '--no-sync', '--status-interval=1'],
-      { env, stdout: 'ignore', signal: context.signal },
+      { env, stdout: 'ignore', ownSession: true, signal: context.signal },
     )
   } catch (error) {
     if (made) await client.query('SELECT pg_drop_replication_slot($1)', [slot])
@@ -78,7 +78,7 @@ export async function receiveWal({ config, slot, directory, tools, writer, conte
  */
 async function endWithUs(tool: RunningTool): Promise<RunningTool> {
   try {
-    return await startTool('sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(tool.pid)], { stdin: true, stdout: 'ignore' })
+    return await startTool('sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(tool.pid)], { stdin: true, stdout: 'ignore', ownSession: true })
   } catch (error) {
     await tool.stop('SIGINT')
     throw error

@@ -67,6 +67,11 @@ export function segmentsFrom(first: string, upto: Lsn, segmentSize: bigint): str
   return names
 }
 
+/** The name of the next segment on the same timeline. */
+export function segmentAfter(name: string, segmentSize: bigint): string {
+  return walSegmentName(segmentTimeline(name), segmentStart(name, segmentSize) + segmentSize, segmentSize)
+}
+
 /** The names of `<timeline>.history` files a timeline needs: none for the first. */
 export function historyName(timeline: number): string {
   return `${timelineHex(timeline)}.history`
