@@ -76,7 +76,7 @@ function expectAllPass(matrix: Matrix): void {
 test('a pipeline with an odd schema of the user’s own comes back from nothing: all pass, with reports, and nothing is left running', async ({
   signal,
 }) => {
-  const { run, reports } = await drill(signal, '--sql', dump)
+  const { run, reports } = await drill(signal, '--sql', dump, '--seed', '7')
   expect(run.exitCode, told(run)).toBe(0)
   expect(run.result).toMatchObject({ command: 'drill', exitCode: 0, result: { verdict: 'pass' } })
 
@@ -89,6 +89,8 @@ test('a pipeline with an odd schema of the user’s own comes back from nothing:
   expect(matrix.phases[0]).toMatchObject({ name: 'start the stack' })
   expect(matrix.phases[0]?.seconds).toBeGreaterThan(1)
   const [drilled] = matrix.runs
+  expect(drilled?.seed).toBe(7)
+  expect(JSON.stringify(run.events)).toContain('--seed 7')
   expect(drilled?.memory).toEqual({ engineLimitBytes: null, enginePeakBytes: null, stackPeakBytes: expect.any(Number) as number })
   expect(drilled?.memory?.stackPeakBytes).toBeGreaterThan(400 * 1024 ** 2)
   expect(drilled?.memory?.stackPeakBytes).toBeLessThanOrEqual(3 * 1024 ** 3)

@@ -234,6 +234,7 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
       { flags: '--add', text: 'keep the rows of other runs that stand in the matrix there' },
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
+      { flags: '--seed N', text: "repeats the writer's transfers of an earlier drill (default: another seed each time)", integer: true },
     ],
     answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },
     examples: [

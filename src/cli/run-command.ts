@@ -159,6 +159,7 @@ export const commands: Readonly<Record<string, Command>> = {
         registryRoute: input.choice('registry-route', drillRoutes),
         reports: input.text('reports'),
         seconds: input.integer('seconds'),
+        seed: input.integer('seed'),
       }),
     }
     return outcome(await drill(options, context), drillText)
@@ -261,7 +262,7 @@ async function originalRoute(input: CommandInput, context: Context): Promise<Out
 /** An option that is taken and does nothing would be believed. */
 function foreignToTheRoute(input: CommandInput): boolean {
   const texts = ['archive-mode', 'registry-route', 'profile', 'postgres', 'kafka', 'debezium']
-  const numbers = ['seconds', 'engine-memory']
+  const numbers = ['seconds', 'seed', 'engine-memory']
   return (
     texts.some((name) => input.text(name) !== undefined) ||
     numbers.some((name) => input.integer(name) !== undefined) ||

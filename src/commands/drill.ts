@@ -28,6 +28,8 @@ export interface DrillOptions extends StageOptions {
   add?: boolean
   /** How long the writer goes on before the backup, and again before the loss. */
   seconds?: number
+  /** Of the writer's transfers; another one each time when left out. */
+  seed?: number
 }
 
 export interface DrillResult {
@@ -78,6 +80,7 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
     directory: evidence,
     writeSeconds: options.seconds ?? 3,
     startBalance: 1_000_000,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
     // Without the servers' own, which are parts of these, and without images that had to be built.
     phasesBefore: staging.phases.filter(({ name }) => name.startsWith('start the ')),
     context,

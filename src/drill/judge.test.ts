@@ -46,6 +46,7 @@ function goodDrill(): DrillEvidence {
     finalEvents: final.events,
     resumedFrom: { ledger_account: { '0': '14' }, ledger_transfer: { '0': '14' }, ledger_entry: { '0': '14' } },
     startBalance: 100,
+    seed: 1,
     kinds,
     restoredTopics: ['orders', 'shopdb.public.item', 'connect-configs'],
   }

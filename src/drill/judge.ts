@@ -28,6 +28,8 @@ import type { LedgerTransaction } from './workloads/ledger-history.ts'
 /** Everything a verdict stands on; saved before it is judged. */
 export interface DrillEvidence {
   drill: string
+  /** Of the ledger's transfers. */
+  seed: number
   before: PipelineObservation
   after: PipelineObservation
   /** The writer's history up to the loss, and the restored ledger before it went on. */

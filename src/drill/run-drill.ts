@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
@@ -37,6 +38,8 @@ export interface DrillPlan {
   writeSeconds: number
   /** What the ledger's accounts began with. */
   startBalance: number
+  /** Of the ledger's transfers; one that nobody chose is another one each time. */
+  seed?: number
   /** What the run took before the drill: starting the servers. */
   phasesBefore?: Phase[]
   context: Context
@@ -64,7 +67,9 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   await preparePipeline({ stack, pipeline, rows: plan.rows, sqlFiles: plan.sqlFiles, binDirectory: config.postgres?.binDirectory, context })
 
   const historyFile = join(directory, 'ledger.jsonl')
-  await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile })
+  const seed = plan.seed ?? randomInt(1, 2 ** 32)
+  context.emit({ type: 'log', level: 'info', message: `the ledger's transfers have the seed ${seed} (the same ones again: --seed ${seed})` })
+  await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile, seed })
   await untilWritten(writer, plan.writeSeconds, context)
   const backedUp = await inPhase(context, 'backup', () => engine.backup(context))
   const verified = await inPhase(context, 'verify', () => engine.verify(backedUp.id, context))
@@ -106,6 +111,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
   await inPhase(context, 'catch up', () => sendCanary(pipeline, { signal, lastWords }))
   const evidence: DrillEvidence = {
     drill: plan.name,
+    seed,
     before,
     after,
     history,
@@ -132,6 +138,7 @@ export async function runDrill(plan: DrillPlan): Promise<DrillOutcome> {
     phases: phasesOf([...(plan.phasesBefore ?? []), ...phases]),
     rto: { seconds: (recoveredAt.getTime() - lostAt.getTime()) / 1000, lostAt: lostAt.toISOString(), recoveredAt: recoveredAt.toISOString() },
     rpo: rpoOf(backedUp, lostAt, history),
+    seed,
   }
   return { measured, rows, backup: backedUp, restore: restored }
 }

@@ -6,7 +6,7 @@ import { runVerdict } from './matrix-verdict.ts'
 export type RunRow = Omit<MatrixRow, 'run'>
 
 /** What a run measured, as the drill hands it over. */
-export type Measured = Pick<MatrixRun, 'stack' | 'versions' | 'recoveryPoint' | 'phases' | 'rto' | 'rpo'>
+export type Measured = Pick<MatrixRun, 'stack' | 'versions' | 'recoveryPoint' | 'phases' | 'rto' | 'rpo' | 'seed'>
 
 /** One run that ended, passed or not, or was not to be had. */
 export interface FinishedRun {

@@ -109,7 +109,15 @@ export function exampleMatrix(): Matrix {
 function runOf(matrix: Matrix): MatrixRun {
   const { stack, versions, recoveryPoint, phases, rto, rpo, generatedAt: at } = matrix
   const measured = { stack, versions, recoveryPoint, phases, rto, rpo, at }
-  return { id: 'embedded', drill: 'lose everything', subject: 'engine', engine: 'process', ...measured, verdict: runVerdict(matrix.rows) }
+  return {
+    id: 'embedded',
+    drill: 'lose everything',
+    subject: 'engine',
+    engine: 'process',
+    seed: 4_045_620_583,
+    ...measured,
+    verdict: runVerdict(matrix.rows),
+  }
 }
 
 /** The same with runs beside it: in containers under limits, one that was not to be had, and another way with known losses. */

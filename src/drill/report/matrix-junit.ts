@@ -27,6 +27,7 @@ function properties(run: MatrixRun): [string, string | number][] {
     ['stack', run.stack],
     ['profile', run.profile],
     ['subject', run.subject],
+    ['seed', run.seed],
     ['rto.seconds', run.rto?.seconds],
     ['rpo.seconds', run.rpo?.seconds],
     ['recoveryPoint.lsn', run.recoveryPoint?.postgres?.lsn],

@@ -58,6 +58,8 @@ export const runSchema = z
         missedLooks: z.number().int().positive().optional(),
       })
       .optional(),
+    /** Of everything random in it: the same seed, the same transfers. Left out where nothing is random. */
+    seed: z.number().int().nonnegative().optional(),
     /** When it ended, or was given up. */
     at: moment,
     ...measuredFields,

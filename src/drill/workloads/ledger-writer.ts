@@ -12,8 +12,8 @@ export interface LedgerWriterOptions {
   connections?: number
   /** Transactions a second over all connections, as far as the server keeps up (default 40). */
   perSecond?: number
-  /** Picks accounts and amounts; the same seed, the same transfers. */
-  seed?: number
+  /** Picks accounts and amounts: the same seed, the same transfers. */
+  seed: number
 }
 
 const accounts = 10
@@ -36,7 +36,7 @@ export class LedgerWriter implements AsyncDisposable {
   private workers: Promise<void>[] = []
 
   private constructor(options: LedgerWriterOptions) {
-    this.options = { connections: 2, perSecond: 40, seed: 1, ...options }
+    this.options = { connections: 2, perSecond: 40, ...options }
     this.random = this.options.seed
     this.history = new HistoryFile(options.historyFile)
   }
