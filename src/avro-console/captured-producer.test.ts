@@ -51,10 +51,11 @@ async function outcomeOf(run: CapturedRun): Promise<Outcome> {
 }
 
 async function readAll(run: CapturedRun, args: string[], outcome: Outcome): Promise<void> {
-  const command = await producerCommand(withDefaultRegistry(takeCompat(args, {}).args))
+  const { compat, args: words } = takeCompat(args, {})
+  const command = await producerCommand(withDefaultRegistry(words), compat)
   if (typeof command === 'string') throw new Error(`${command} is no run`)
   const { sendSettings } = await import('./send-settings.ts')
-  sendSettings(command.producer)
+  sendSettings(command.producer, compat)
   const io = { stderr: { write: () => true }, signal: new AbortController().signal }
   await using reader = await openLineReader({ topic: 'TOPIC', properties: command.reader, compat: 'strict', io })
   const cutter = lineCutter()

@@ -95,12 +95,12 @@ async function readOn(run: ConsumeOptions, progress: Progress): Promise<'max' | 
   let wasReady = false
   for (;;) {
     signal.throwIfAborted()
-    if (source.ready && !wasReady) {
+    if (source.ready && !wasReady && !strict) {
       wasReady = true
       idleSince = performance.now()
     }
-    // A slow connection is no empty topic: the time counts from the first answer, unless something is known to stand in the way.
-    const connecting = !wasReady && source.problem === undefined && timeoutMs !== 0 && performance.now() - started < connectMs
+    // A slow connection is no empty topic: the time counts from the first answer, unless something is known to stand in the way. Java counts from the start.
+    const connecting = !wasReady && !strict && source.problem === undefined && timeoutMs !== 0 && performance.now() - started < connectMs
     const left = timeoutMs === undefined || connecting ? 500 : idleSince + timeoutMs - performance.now()
     if (left <= 0) return 'timeout'
     for (const { topic, partition, records } of await source.next(left)) {

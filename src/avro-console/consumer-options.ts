@@ -79,6 +79,7 @@ export async function consumerOptions(
   if (group !== undefined && partition !== undefined) throw new UsageFailure('Options group and partition cannot be specified together.')
   for (const [name, value] of extra) consumerProperties.set(name, value)
   consumerProperties.set('bootstrap.servers', bootstrap)
+  const named = group === undefined && partition === undefined && compat === 'strict' ? randomGroup(consumerProperties) : group
   const isolation = given.value('isolation-level') ?? consumerProperties.get('isolation.level') ?? 'read_uncommitted'
   return {
     compat,
@@ -86,7 +87,7 @@ export async function consumerOptions(
     partition,
     offset,
     reset: resetOf(given.has('from-beginning'), consumerProperties.get('auto.offset.reset')),
-    group,
+    group: named,
     isolation: isolationOf(isolation),
     maxMessages,
     timeoutMs: timeoutMs >= 0 ? timeoutMs : undefined,
@@ -161,6 +162,12 @@ function groupOf(given: ParsedArguments, others: (string | undefined)[]): string
     )
   }
   return [...groups][0]
+}
+
+/** Java joins a group of its own where none is named, and commits nothing there unless it is told to. */
+function randomGroup(consumerProperties: Map<string, string>): string {
+  if (!consumerProperties.has('enable.auto.commit')) consumerProperties.set('enable.auto.commit', 'false')
+  return `console-consumer-${Math.floor(Math.random() * 100_000)}`
 }
 
 function resetOf(fromBeginning: boolean, configured: string | undefined): ConsumerOptions['reset'] {

@@ -1,4 +1,4 @@
-import { type OptionArgument, parseArguments, type ParsedArguments } from './arguments.ts'
+import { type Compat, type OptionArgument, parseArguments, type ParsedArguments } from './arguments.ts'
 import { loadProperties, parseKeyValues } from './properties.ts'
 import { ToolFailure, unsupportedSetting, UsageFailure } from './tool-failure.ts'
 
@@ -55,7 +55,7 @@ export interface ProducerCommand {
 }
 
 /** The command line of the console producer; `help` and `version` where these are asked for. Throws UsageFailure or ToolFailure. */
-export async function producerCommand(args: readonly string[]): Promise<ProducerCommand | 'help' | 'version'> {
+export async function producerCommand(args: readonly string[], compat: Compat): Promise<ProducerCommand | 'help' | 'version'> {
   const parsed = parseArguments(args, options)
   const asked = parsed.has('help') ? 'help' : parsed.has('version') ? 'version' : undefined
   if (asked !== undefined) return asked
@@ -71,7 +71,7 @@ export async function producerCommand(args: readonly string[]): Promise<Producer
   return {
     topic,
     sync: parsed.has('sync'),
-    producer: await producerProperties(parsed, servers),
+    producer: await producerProperties(parsed, servers, compat),
     reader: parseKeyValues(parsed.values('property'), await fileOf(parsed, 'reader-config')),
   }
 }
@@ -81,17 +81,22 @@ async function fileOf(parsed: ParsedArguments, option: string): Promise<Map<stri
   return path === undefined ? new Map() : await loadProperties(path)
 }
 
-async function producerProperties(parsed: ParsedArguments, servers: string): Promise<Map<string, string>> {
+/** What Java's tool sets where nothing else is said: a leader election takes longer than all these repetitions. Compression given as a property is overwritten. */
+const javaDefaults = { retries: '3', 'request.timeout.ms': '1500' }
+
+async function producerProperties(parsed: ParsedArguments, servers: string, compat: Compat): Promise<Map<string, string>> {
   const properties = parseKeyValues(parsed.values('producer-property'), await fileOf(parsed, 'producer.config'))
   properties.set('bootstrap.servers', servers)
   const acks = parsed.value('request-required-acks')
   if (acks !== undefined) properties.set('acks', acks)
+  if (compat === 'strict') properties.set('compression.type', 'none')
   if (parsed.has('compression-codec')) properties.set('compression.type', parsed.value('compression-codec') || 'gzip')
   for (const option of tuning) wholeNumber(parsed, option)
   for (const [option, property] of propertyOptions) {
     const value = wholeNumber(parsed, option)
     if (value !== undefined) properties.set(property, value)
   }
+  if (compat === 'strict') for (const [name, value] of Object.entries(javaDefaults)) if (!properties.has(name)) properties.set(name, value)
   return properties
 }
 

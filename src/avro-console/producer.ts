@@ -26,7 +26,7 @@ const version = '3.6.2'
 export async function runAvroProducer(args: readonly string[], io: ProducerIo): Promise<number> {
   try {
     const { compat, args: words } = takeCompat(args, io.env)
-    const command = await producerCommand(withDefaultRegistry(words))
+    const command = await producerCommand(withDefaultRegistry(words), compat)
     if (command === 'version') {
       io.stdout.write(`${version}\n`)
       return 0
@@ -50,7 +50,7 @@ async function usage(io: ProducerIo, message: string): Promise<number> {
 
 async function produce(command: ProducerCommand, io: ProducerIo, compat: Compat): Promise<number> {
   const { topic, sync } = command
-  const settings = sendSettings(command.producer)
+  const settings = sendSettings(command.producer, compat)
   const kafka = await kafkaSettings(command.producer, 'console-producer').catch(asProducer)
   const wire: WireOptions = { ...kafka }
   // Closed only at the end: after a signal, what was read is still sent.
@@ -64,7 +64,7 @@ async function produce(command: ProducerCommand, io: ProducerIo, compat: Compat)
     client,
     topic,
     settings,
-    sync,
+    sync: sync && (compat === 'strict' ? 'lingering' : 'at once'),
     lost: (records) => {
       lost += records.count
       if (sync) failure ??= synchronousFailure(records)

@@ -73,10 +73,13 @@ export function openPartitionSender(options: PartitionSenderOptions): PartitionS
     return { sealed, bytes, count, since: performance.now(), answer: attempt(bytes).catch(asWireFailure) }
   }
 
-  /** Again and again, alone, until it is acknowledged; in halves when it is too large. Throws the WireFailure that no repetition cures. */
-  const deliver = async (bytes: Buffer, count: number, since: number): Promise<void> => {
-    for (let tries = 1; ; tries++) {
-      const answer = await attempt(bytes).catch(asWireFailure)
+  /**
+   * Again and again, alone, until it is acknowledged; in halves when it is too large. `before`: what it was answered already. Throws the WireFailure
+   * that no repetition cures.
+   */
+  const deliver = async (bytes: Buffer, count: number, since: number, before?: WireProduced | WireFailure): Promise<void> => {
+    for (let repeated = 0; ; repeated++) {
+      const answer = repeated === 0 && before !== undefined ? before : await attempt(bytes).catch(asWireFailure)
       const failure = answer instanceof WireFailure ? answer : failureOf(answer)
       if (failure === undefined) return
       if (failure.code === wireCodes.messageTooLarge && count > 1) {
@@ -85,9 +88,9 @@ export function openPartitionSender(options: PartitionSenderOptions): PartitionS
         return
       }
       const late = performance.now() - since > settings.deliveryTimeoutMs
-      if (!failure.passing || late || tries > settings.retries || client.signal.aborted) throw failure
+      if (!failure.passing || late || repeated >= settings.retries || client.signal.aborted) throw failure
       client.forgetLeaders()
-      await sleep(settings.retryBackoffMs * Math.min(10, tries), undefined, { signal: client.signal }).catch(() => {})
+      await sleep(settings.retryBackoffMs * Math.min(10, repeated + 1), undefined, { signal: client.signal }).catch(() => {})
     }
   }
 
@@ -106,7 +109,9 @@ export function openPartitionSender(options: PartitionSenderOptions): PartitionS
     for (let flight = flights[0]; flight !== undefined; flight = flights[0]) {
       let failure: unknown
       try {
-        await deliver(flight.bytes, flight.count, flight.since)
+        // Without an identity nobody would notice that a batch behind the failed one has arrived already.
+        const before = flight === first || !settings.idempotent ? await flight.answer : undefined
+        await deliver(flight.bytes, flight.count, flight.since, before)
         acknowledged = true
       } catch (error) {
         failure = error

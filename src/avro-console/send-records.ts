@@ -33,8 +33,8 @@ export interface RecordSenderOptions {
   client: WireClient
   topic: string
   settings: SendSettings
-  /** Each record waits for its acknowledgement. */
-  sync: boolean
+  /** Each record waits for its acknowledgement; `lingering`: and before that for `linger.ms`, as Java's does. */
+  sync: false | 'at once' | 'lingering'
   lost(records: LostRecords): void
 }
 
@@ -61,7 +61,7 @@ export function openRecordSender(options: RecordSenderOptions): RecordSender {
   const settled = ({ batch, ...first }: SealedBatch, failure: unknown): void => {
     unacknowledged -= batch.sink.bytes.length
     room.resolve()
-    if (failure !== undefined) options.lost({ count: batch.count, ...first, why: sendFailure(failure, topic) })
+    if (failure !== undefined && !settings.unheard) options.lost({ count: batch.count, ...first, why: sendFailure(failure, topic) })
   }
   const laneOf = (partition: number): Lane => {
     const known = lanes.get(partition)
@@ -100,10 +100,16 @@ export function openRecordSender(options: RecordSenderOptions): RecordSender {
       lane.first = lengths(record)
     }
     appendRecord(lane.open, record, Date.now())
+    if (options.sync === 'lingering') return lingerAlone(lane)
     if (options.sync || batchBytes(lane.open) >= settings.batchSize || settings.lingerMs === 0) seal(lane)
     else lingering ??= setTimeout(sealAll, settings.lingerMs)
     if (options.sync) return lane.sender.drained()
     return unacknowledged >= settings.bufferMemory ? waitForRoom() : undefined
+  }
+  const lingerAlone = async (lane: Lane): Promise<void> => {
+    await sleep(settings.lingerMs, undefined, { signal: client.signal })
+    seal(lane)
+    await lane.sender.drained()
   }
   const waitForRoom = async (): Promise<void> => {
     while (unacknowledged >= settings.bufferMemory) {

@@ -1,3 +1,4 @@
+import type { Compat } from './arguments.ts'
 import { type Codec, codecs } from '../clients/kafka/compression.ts'
 import { booleanSetting, integerSetting } from './properties.ts'
 import { ToolFailure, unsupportedSetting } from './tool-failure.ts'
@@ -5,6 +6,8 @@ import { ToolFailure, unsupportedSetting } from './tool-failure.ts'
 /** How to send, out of Java producer properties. */
 export interface SendSettings {
   acks: -1 | 1
+  /** Nobody hears of batches that could not be sent: `acks=0` with `--compat strict`. */
+  unheard: boolean
   idempotent: boolean
   codec: Codec
   /** Bytes of a batch, before compression. */
@@ -25,9 +28,9 @@ const config = 'org.apache.kafka.common.config.ConfigException'
 
 /**
  * Reads producer properties as Java's ProducerConfig checks them. `acks=0` is sent as `acks=1`: a record that nobody acknowledges is lost without
- * a word. Transactions are refused; tuning of sockets and metadata has no meaning here.
+ * a word, which `strict` keeps to itself. Transactions are refused; tuning of sockets and metadata has no meaning here.
  */
-export function sendSettings(properties: ReadonlyMap<string, string>): SendSettings {
+export function sendSettings(properties: ReadonlyMap<string, string>, compat: Compat): SendSettings {
   const acks = properties.get('acks')?.trim() ?? 'all'
   oneOf('acks', acks, ['all', '-1', '0', '1'])
   const codec = properties.get('compression.type')?.trim() ?? 'none'
@@ -48,6 +51,7 @@ export function sendSettings(properties: ReadonlyMap<string, string>): SendSetti
   }
   return {
     acks: all ? -1 : 1,
+    unheard: acks === '0' && compat === 'strict',
     idempotent: wanted && all && retries > 0,
     codec: codec as Codec,
     batchSize: atLeast(properties, 'batch.size', 16_384, 0),
