@@ -1,46 +1,25 @@
 import { spawn } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runAvroConsumer } from '../src/avro-console/consumer.ts'
 import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
-import { buildBatch } from '../src/clients/kafka/build-batch.ts'
-import type { Codec } from '../src/clients/kafka/compression.ts'
-import { throwOnError } from '../src/clients/kafka/failure.ts'
-import { connectKafka, type KafkaClient } from '../src/clients/kafka/kafka-client.ts'
-import { produceRaw } from '../src/clients/kafka/produce-raw.ts'
+import { connectKafka } from '../src/clients/kafka/kafka-client.ts'
 import { deleteRecords } from '../src/clients/kafka/topic-admin.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
-import { type ConsumerCase, consumerCases, type SeenRequest, standInRegistry } from './avro-console-cases.ts'
+import { capturedStdout, capturedWords, steady } from './avro-console-captured.ts'
+import { type ConsumerCase, standInRegistry } from './avro-console-cases.ts'
 import { differences } from './avro-console-differences.ts'
-
-/** Captured runs that are compared in another way, or not at all, each for its reason. */
-const otherwise: Record<string, string> = {
-  'consumer/type/double-jdk25': 'doubles are printed as JDK 17 does; JDK 19 and later print other digits',
-}
-/** Runs with the registry's own log4j.properties: log lines precede and interrupt the records on stdout. Never here, not even with strict. */
-const withLogLines = /^consumer\/stock-log4j/
-
-const cases = consumerCases().filter(({ name }) => otherwise[name] === undefined)
-const short = (name: string) => name.replace(/^consumer\//, '')
-/** Milliseconds for cases that only wait for their `--timeout-ms 3000`: the time counts from the brokers' first answer, which brings the records. */
-const patience = '600'
+import { consume, type Outcome, runCase } from './avro-console-run.ts'
+import { cases, fillTopics, short, together, topicOf } from './avro-console-topics.ts'
 
 let stack: EmbeddedStack
 let bootstrap: string
 let directory: string
 
-interface Outcome {
-  exitCode: number
-  stdout: string
-  stderr: string
-  requests: SeenRequest[]
-}
 const outcomes = { safe: new Map<string, Outcome>(), strict: new Map<string, Outcome>() }
 
 beforeAll(async () => {
@@ -51,164 +30,34 @@ beforeAll(async () => {
   bootstrap = config.bootstrapServers[0] ?? ''
   directory = await mkdtemp(join(tmpdir(), 'datapipe-avro-'))
   const kafka = new Kafka({ brokers: config.bootstrapServers, logLevel: logLevel.NOTHING })
-  await createTopics(kafka)
-  await using client = await connectKafka(config, context)
-  const unfilled = [...cases]
-  await together(8, async () => {
-    for (let run = unfilled.shift(); run !== undefined; run = unfilled.shift()) await fill(client, kafka, run)
-  })
+  await fillTopics(config, kafka)
   // The first group of a cluster waits until its offsets topic is made: not part of any case.
   const topic = `case-plain-value`
   const warmUp = ['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning', '--group', 'warm-up', '--max-messages', '1']
   await consume([...warmUp, '--formatter', 'kafka.tools.DefaultMessageFormatter'], 'safe', AbortSignal.timeout(60_000))
+  const waits = ({ args }: ConsumerCase) => args.includes('--timeout-ms')
   const pending = cases.flatMap((run) => (['safe', 'strict'] as const).map((compat) => ({ run, compat })))
-  await together(16, async () => {
-    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      outcomes[next.compat].set(next.run.name, await runCase(next.run, next.compat))
-    }
-  })
+  const runAll = (lanes: number, some: typeof pending) =>
+    together(lanes, async () => {
+      for (let next = some.shift(); next !== undefined; next = some.shift()) {
+        outcomes[next.compat].set(next.run.name, await runCase(next.run, next.compat, { bootstrap, directory }))
+      }
+    })
+  await runAll(
+    16,
+    pending.filter(({ run, compat }) => compat === 'safe' || !waits(run)),
+  )
+  // All at once: each but waits.
+  await runAll(
+    50,
+    pending.filter(({ run, compat }) => compat === 'strict' && waits(run)),
+  )
 })
 
 afterAll(async () => {
   await stack?.down()
   if (directory !== undefined) await rm(directory, { recursive: true, force: true })
 })
-
-/** Cases mostly wait, so many run at once. */
-const together = (workers: number, work: () => Promise<void>) => Promise.all(Array.from({ length: workers }, work))
-
-const topicOf = (run: ConsumerCase) => `case-${short(run.name).replaceAll(/[^A-Za-z0-9._-]/g, '-')}`
-
-async function createTopics(kafka: Kafka): Promise<void> {
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: cases
-      .filter(({ name }) => name !== 'consumer/topic-does-not-exist')
-      .map((run) => ({
-        topic: topicOf(run),
-        numPartitions: run.partitions ?? 1,
-        // Records of 2023 are older than any retention.
-        configEntries: Object.entries({ 'retention.ms': '-1', ...run.topicConfig }).map(([name, value]) => ({ name, value })),
-      })),
-  })
-  await admin.disconnect()
-}
-
-/** Writes the case's records with their timestamps, headers and offsets; those of the isolation cases by transactions, the middle one aborted. */
-async function fill(client: KafkaClient, kafka: Kafka, run: ConsumerCase): Promise<void> {
-  const topic = topicOf(run)
-  if (run.records.some(({ offset }, index) => offset === 2 && index === 1)) {
-    const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true })
-    await producer.connect()
-    for (const [index, record] of run.records.entries()) {
-      const transaction = await producer.transaction()
-      await transaction.send({ topic, messages: [{ value: bytesOf(record.valueHex) }] })
-      await (index === 1 ? transaction.abort() : transaction.commit())
-    }
-    await producer.disconnect()
-    return
-  }
-  for (const partition of new Set(run.records.map((record) => record.partition))) {
-    const records = run.records
-      .filter((record) => record.partition === partition)
-      .map(({ offset, timestamp, keyHex, valueHex, headers }) => ({
-        offset: BigInt(offset),
-        timestamp: BigInt(timestamp),
-        key: bytesOf(keyHex),
-        value: bytesOf(valueHex),
-        headers: headers.map(([key, value]) => ({ key: Buffer.from(key, 'utf8'), value: bytesOf(value) })),
-      }))
-    const codec = (/compressed-(\w+)-batch/.exec(run.name)?.[1] ?? 'none') as Codec
-    const batch = [buildBatch({ baseOffset: 0n, records, codec })]
-    await client.retrying(
-      async () => {
-        const answer = await produceRaw(client, await client.leaderOf(topic, partition), 'main', { topic, partition, batch })
-        throwOnError(answer.errorCode, `fill ${topic}`, answer.errorMessage)
-        expect(answer.baseOffset, run.name).toBe(0n)
-      },
-      { onRetry: () => client.forgetLeaders(topic) },
-    )
-  }
-}
-
-const bytesOf = (hex: string | null) => (hex === null ? null : Buffer.from(hex, 'hex'))
-
-async function runCase(run: ConsumerCase, compat: 'safe' | 'strict'): Promise<Outcome> {
-  const own = join(directory, compat, topicOf(run))
-  let registry: Awaited<ReturnType<typeof standInRegistry>> | undefined
-  const fillIn = (text: string): string =>
-    text
-      .replaceAll('REGISTRY_AUTH', registry?.guarded ?? '')
-      .replaceAll(/REG(ISTRY_)?HOSTPORT/g, registry?.open ?? '')
-      .replaceAll('REGISTRY', `http://${registry?.open}`)
-      .replaceAll('BOOTSTRAP', bootstrap)
-      .replaceAll('TOPIC', topicOf(run))
-      .replaceAll('GROUP', `${topicOf(run)}-${compat}`)
-      .replaceAll('DIR', own)
-  await using standIn = await standInRegistry(run, (text) => text.replaceAll('TOPIC', topicOf(run)))
-  registry = standIn
-  if (run.files !== undefined) {
-    const { mkdir } = await import('node:fs/promises')
-    await mkdir(own, { recursive: true })
-    for (const [name, text] of Object.entries(run.files)) await writeFile(join(own, name), fillIn(text))
-  }
-  for (const args of run.preRunArgs ?? []) await consume(args.map(fillIn), compat)
-  registry.requests.length = 0
-  const outcome = await consume(run.args.map(fillIn), compat)
-  return { ...outcome, requests: [...standIn.requests] }
-}
-
-/** A run that does not end by itself is ended after this many milliseconds, and its exit code says so. */
-const hangsAfter = 20_000
-
-async function consume(args: string[], compat: 'safe' | 'strict', signal = AbortSignal.timeout(hangsAfter)): Promise<Omit<Outcome, 'requests'>> {
-  const shorter = args.map((word, index) => (args[index - 1] === '--timeout-ms' && word === '3000' ? patience : word))
-  // Dead registries are asked four times with pauses of up to 7 s in all: the pauses are shortened, not the questions.
-  const dead = /127\.0\.0\.1:1$|no-such-host|localhost:8081/.test(shorter.join('\n')) || shorter.includes('--formatter-config')
-  if (dead) shorter.push('--property', 'retries.wait.ms=20')
-  const [stdout, stderr] = [collector(), collector()]
-  const exitCode = await runAvroConsumer(shorter, {
-    stdout: stdout.stream,
-    stderr: stderr.stream,
-    env: compat === 'strict' ? { DATAPIPE_AVRO_COMPAT: 'strict' } : {},
-    signal,
-  })
-  return { exitCode, stdout: stdout.text(), stderr: stderr.text() }
-}
-
-function collector() {
-  const chunks: Buffer[] = []
-  const stream = new Writable({
-    write(chunk: Buffer, _, done) {
-      chunks.push(Buffer.from(chunk))
-      done()
-    },
-  })
-  return { stream, text: () => Buffer.concat(chunks).toString('utf8') }
-}
-
-/** What does not depend on the run: append times, and Java's identity of an array. */
-const steady = (text: string) => text.replaceAll(/LogAppendTime:\d+/g, 'LogAppendTime:T').replaceAll(/^\[B@[0-9a-f]+/gm, '[B@HASH')
-
-function capturedStdout(run: ConsumerCase): string {
-  const text = run.stdout.replaceAll('TOPIC', topicOf(run))
-  if (!withLogLines.test(run.name)) return text
-  // Records start at the beginning of a line, or behind the log entry that interrupts them.
-  return (text.match(/^(Offset:\d+\t\{.*\n|Offset:\d+\t(?=\[)|\{.*\}\n)/gm) ?? []).join('')
-}
-
-/** Lines of stderr and of the log that people look for: usage errors, exceptions by class and first words. */
-function capturedWords(run: ConsumerCase): string[] {
-  const words: string[] = run.stderrFirstLines.filter((line) => !/^\s|^WARNING|^Option |^---|^--/.test(line) && line !== '')
-  for (const entry of run.log4j) {
-    if (!entry.startsWith('ERROR') || entry.includes('TimeoutException') || entry.includes('CachedSchemaRegistryClient')) continue
-    const [heading = '', ...chain] = entry.split('\n')
-    words.push(heading.replace(/ *\(kafka\.tools.*$/, ''))
-    for (const line of chain) words.push(/^(Caused by: )?[\w.$]+/.exec(line)?.[0] ?? line)
-  }
-  return words.map((word) => word.replaceAll('TOPIC', topicOf(run)))
-}
 
 describe('as the real tool, with --compat strict', () => {
   test.each(cases.map((run) => [short(run.name), run] as const))('%s', (_, run) => {
@@ -217,13 +66,14 @@ describe('as the real tool, with --compat strict', () => {
       stdout: steady(capturedStdout(run)),
       exitCode: run.exitCode,
     })
-    for (const word of capturedWords(run)) expect(outcome?.stderr).toContain(word.replace('DIR', join(directory, 'strict', topicOf(run))))
-    expect(outcome?.requests).toEqual(expectedRequests(run))
+    expectWordsAndRequests(run, 'strict')
   })
 })
 
-function expectedRequests(run: ConsumerCase): SeenRequest[] {
-  return run.registryRequests.map((item) => ({ ...item, request: item.request.replaceAll('TOPIC', topicOf(run)) }))
+function expectWordsAndRequests(run: ConsumerCase, compat: 'safe' | 'strict'): void {
+  const outcome = outcomes[compat].get(run.name)
+  for (const word of capturedWords(run)) expect(outcome?.stderr).toContain(word.replace('DIR', join(directory, compat, topicOf(run))))
+  expect(outcome?.requests).toEqual(run.registryRequests.map((item) => ({ ...item, request: item.request.replaceAll('TOPIC', topicOf(run)) })))
 }
 
 describe('as the real tool or safer, by default', () => {
@@ -236,6 +86,7 @@ describe('as the real tool or safer, by default', () => {
     expect(steady(outcome?.stdout ?? '')).toEqual(typeof expected === 'string' ? expected : expect.stringMatching(expected))
     expect(outcome?.exitCode).toBe(row?.exitCode ?? run.exitCode)
     if (row?.says !== undefined) expect(outcome?.stderr).toMatch(row.says)
+    else expectWordsAndRequests(run, 'safe')
   })
 })
 

@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runAvroProducer } from '../src/avro-console/producer.ts'
-import { type CapturedRun, capturedProducerRuns, inputOf, standInRegistry, wordsOf } from '../src/avro-console/stand-in-captured.ts'
+import { type CapturedRun, inputOf, standInRegistry } from '../src/avro-console/stand-in-captured.ts'
 import { silentContext } from '../src/base/context.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
+import { captured, found, type Observed, plain, runs } from './avro-producer-captured.ts'
 import { type ReadRecord, readEverything } from './kafka-reading.ts'
 
 /*
@@ -20,7 +21,6 @@ import { type ReadRecord, readEverything } from './kafka-reading.ts'
 */
 
 const program = fileURLToPath(new URL('../bin/kafka-avro-console-producer', import.meta.url))
-const runs = capturedProducerRuns()
 
 /** Runs named in the table of deliberate differences, with what stands there for them. */
 const different = new Map(
@@ -34,13 +34,6 @@ let stack: EmbeddedStack
 let kafka: Kafka
 let bootstrap: string
 const directory = mkdtempSync(join(tmpdir(), 'datapipe-producer-'))
-
-interface Observed {
-  exitCode: number
-  stdout: string
-  stderr: string
-  requests: { request: string; body?: unknown }[]
-}
 
 const observed = new Map<string, Observed>()
 let records: Record<string, ReadRecord[]> = {}
@@ -132,57 +125,6 @@ async function produce(run: CapturedRun, compat: string): Promise<Observed> {
   return { exitCode, ...output, requests: registry.requests }
 }
 
-/** What the captured run says, in the form of an observed one. */
-function captured(run: CapturedRun, topic: string) {
-  const fill = (text: string) => text.replaceAll('TOPIC', topic).replaceAll('DIR/', `${join(directory, topic)}-`)
-  return {
-    exitCode: run.exitCode,
-    // The log that the Java tool writes to stdout is nowhere here: see the table.
-    stdout: run.name.includes('stock-log4j') ? '' : run.stdout,
-    words: wordsOf(run).map(fill),
-    requests: run.registryRequests.map(({ request, body }) => ({
-      request: fill(request),
-      ...(body === undefined ? {} : { body: JSON.parse(fill(body)) }),
-    })),
-    records: typeof run.records === 'string' ? (run.recordCount ?? 0) : run.records.map((record) => recordLine(record)).sort(),
-  }
-}
-
-function recordLine(record: {
-  partition: number | undefined
-  keyHex: string | null
-  valueHex: string | null
-  headers: [string, string | null][]
-}): string {
-  return JSON.stringify([record.partition, record.keyHex, record.valueHex, record.headers])
-}
-
-/** The same of what happened. Entries of the log and hints do not count, nor what the captured run's help had below its first lines. */
-function found(run: CapturedRun, topic: string, seen: Observed) {
-  const expected = captured(run, topic)
-  const said = seen.stderr
-    .split('\n')
-    .filter((line, index, all) => line !== '' && !/^(ERROR|hint:) /.test(line) && !all[index - 1]?.startsWith('ERROR '))
-  const words = expected.words.some((line) => line.startsWith('Option ')) ? said.slice(0, expected.words.length) : said
-  const guarded = run.args.some((arg) => arg.includes('REGISTRY_AUTH'))
-  const read = Object.entries(records).filter(([name]) => name.startsWith(`${topic}/`))
-  const all = read.flatMap(([name, list]) => list.map((record) => ({ ...record, partition: Number(name.slice(topic.length + 1)) })))
-  return {
-    exitCode: seen.exitCode,
-    stdout: seen.stdout,
-    words,
-    requests: guarded ? expected.requests : seen.requests,
-    records:
-      typeof run.records === 'string' ? all.length : all.map((record) => recordLine({ ...fromKafkajs(record), partition: record.partition })).sort(),
-  }
-}
-
-/** kafkajs gives headers of one name as one entry, and null as text. */
-function fromKafkajs({ key, value, headers }: ReadRecord) {
-  const flat = headers.flatMap(([name, values]) => values.map((item): [string, string | null] => [name, item === 'null' ? null : item]))
-  return { keyHex: key, valueHex: value, headers: flat }
-}
-
 test('each run of the table exists', () => {
   expect([...different.keys()].filter((name) => !runs.some((run) => run.name === name))).toEqual([])
   expect(different.size).toBeGreaterThan(3)
@@ -193,7 +135,7 @@ describe('as captured', () => {
     const topic = topicOf(run, 'safe')
     const seen = observed.get(topic)
     if (seen === undefined) throw new Error('never ran')
-    expect(found(run, topic, seen)).toEqual(captured(run, topic))
+    expect(found(run, topic, seen, records)).toEqual(captured(run, topic, directory))
   })
 })
 
@@ -202,8 +144,9 @@ describe('different on purpose, and as captured with strict', () => {
     const [safe, strict] = [topicOf(run, 'safe'), topicOf(run, 'strict')]
     const [seen, old] = [observed.get(safe), observed.get(strict)]
     if (seen === undefined || old === undefined) throw new Error('never ran')
-    expect(found(run, strict, old)).toEqual(captured(run, strict))
+    expect(found(run, strict, old, records)).toEqual(captured(run, strict, directory))
     expect({ exitCode: seen.exitCode, stdout: seen.stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(seen.requests).toEqual(captured(run, safe, directory).requests)
     const [, , , words = ''] = different.get(run.name)?.split('|') ?? []
     const quoted = [...words.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text.replaceAll('TOPIC', safe))
     expect(quoted.length).toBeGreaterThan(0)
@@ -231,8 +174,6 @@ function start(args: string[]) {
 }
 
 describe('the command itself', () => {
-  const plain = () => runs.find(({ name }) => name === 'producer/plain') as CapturedRun
-
   test('sends many lines, in order, and ends with 0', async () => {
     const topic = await newTopic('command-many')
     await using registry = await standInRegistry(plain(), topic)
@@ -288,6 +229,44 @@ describe('the command itself', () => {
     expect(await ended).toEqual({ exitCode: 0, stdout: '', stderr: '' })
     const values = (await readEverything(kafka, [topic]))[`${topic}/0`] ?? []
     expect(values.map(({ value }) => value)).toEqual(Array.from({ length: 2000 }, (_, index) => frame(index)))
+  })
+})
+
+describe('what strict does as the Java tool does', () => {
+  /** Runs the tool in this process with lines of 5 kB. */
+  async function produceLines(topic: string, count: number, args: string[]) {
+    await using registry = await standInRegistry(plain(), topic)
+    const said: string[] = []
+    const lines = Array.from({ length: count }, (_, index) => `{"name":"${'x'.repeat(5000)}","age":${index}}\n`).join('')
+    const started = performance.now()
+    const exitCode = await runAvroProducer([...argumentsOf(plain(), topic, registry.url), ...args], {
+      stdin: Readable.from([Buffer.from(lines)], { objectMode: false }),
+      stdout: { write: () => true },
+      stderr: { write: (text: string | Uint8Array) => said.push(String(text)) > 0 },
+      env: {},
+      signal: new AbortController().signal,
+    })
+    const milliseconds = performance.now() - started
+    const admin = kafka.admin()
+    await admin.connect()
+    const [end] = await admin.fetchTopicOffsets(topic)
+    await admin.disconnect()
+    return { exitCode, stderr: said.join(''), arrived: Number(end?.high), milliseconds }
+  }
+
+  test('acks=0: a record that the broker refuses is lost without a word', async () => {
+    const topic = await newTopic('strict-unheard', { 'max.message.bytes': '1000' })
+    const args = ['--request-required-acks', '0', '--compat']
+    const refused = { exitCode: 1, stderr: expect.stringContaining('RecordTooLargeException') as string, arrived: 0 }
+    expect(await produceLines(topic, 1, [...args, 'safe'])).toMatchObject(refused)
+    expect(await produceLines(topic, 1, [...args, 'strict'])).toMatchObject({ exitCode: 0, stderr: '', arrived: 0 })
+  })
+
+  test('--sync waits for linger.ms before each record', async () => {
+    const topic = await newTopic('strict-sync')
+    const { milliseconds, ...outcome } = await produceLines(topic, 3, ['--sync', '--timeout', '700', '--compat', 'strict'])
+    expect(outcome).toEqual({ exitCode: 0, stderr: '', arrived: 3 })
+    expect(milliseconds).toBeGreaterThan(2100)
   })
 })
 
