@@ -12,7 +12,7 @@ import { fetchRaw } from '../src/clients/kafka/fetch-raw.ts'
 import { connectKafka, type KafkaClient } from '../src/clients/kafka/kafka-client.ts'
 import { splitBatches } from '../src/clients/kafka/read-batches.ts'
 import { createTopic, deleteRecords, deleteTopics } from '../src/clients/kafka/topic-admin.ts'
-import { diffKafka, kafkaComponent } from '../src/components/kafka/index.ts'
+import { diffKafka, kafkaComponent, readGroups } from '../src/components/kafka/index.ts'
 import type { KafkaPart } from '../src/components/kafka/part.ts'
 import { type BackupResult, backup, type ExpireResult, restore, verify } from '../src/index.ts'
 import { openBackup } from '../src/repository/open-backup.ts'
@@ -166,6 +166,30 @@ test('many small additions are read again as one file, and retention lets old fi
   expect(await verify({ config, all: true }, context)).toMatchObject({ exitCode: 0 })
   await diffIsEmpty('many')
 })
+
+test('the golden backups of every layout are verified, and their topics restored', async () => {
+  const golden = (format: number): DatapipeConfig => ({
+    ...repository('unused'),
+    repository: { url: new URL(`../fixtures/backups/format-${format}`, import.meta.url).href },
+  })
+  for (const format of [1, 2]) expect(await verify({ config: golden(format), all: true }, context)).toMatchObject({ exitCode: 0 })
+  await emptied()
+  expect(await restore({ config: golden(1), backup: 'latest', only: ['kafka'] }, context)).toMatchObject({ exitCode: 0 })
+  expect(Object.keys(await readEverything(kafka, ['orders']))).toEqual(['orders/0'])
+  await emptied()
+  expect(await restore({ config: golden(2), backup: 'latest', only: ['kafka'] }, context)).toMatchObject({ exitCode: 0 })
+  const read = await readEverything(kafka, ['orders', 'payments', 'state.v1'])
+  const keys = Object.fromEntries(Object.entries(read).map(([name, records]) => [name, records.map(({ key }) => text(key))]))
+  expect(keys['orders/0']).toEqual(Array.from({ length: 40 }, (_, n) => `order ${n * 2}`))
+  expect(keys['orders/1']).toEqual(Array.from({ length: 35 }, (_, n) => `order ${n * 2 + 11}`))
+  expect(keys['payments/0']).toEqual(['payment 1', 'payment 2', 'payment 41', 'payment 42'])
+  expect(read['state.v1/0']?.map(({ value }) => text(value))).toEqual(['0', '0', null, '40', '40', null])
+  expect(read['orders/0']?.[3]).toMatchObject({ timestamp: '1700000000006', headers: [['n', [Buffer.from('6').toString('hex')]]] })
+  const groups = await readGroups(live, context)
+  expect(groups.find(({ groupId }) => groupId === 'billing')?.offsets).toMatchObject([{ topic: 'orders', partition: 0, offset: 33n }])
+})
+
+const text = (hex: string | null) => (hex === null ? null : Buffer.from(hex, 'hex').toString())
 
 /** Topics of several kinds: transactions committed and aborted, deleted records, and one that the cleaner will thin. */
 async function fill(client: KafkaClient): Promise<void> {

@@ -8,6 +8,10 @@ import { silentContext } from '../base/context.ts'
 import { localStorage } from '../storage/local.ts'
 import { alter, flipped, manifestOf, storeTestBackup } from '../repository/test-backup.ts'
 import { createBackupWriter } from '../repository/write-backup.ts'
+import { initRepository } from '../repository/marker.ts'
+import { memoryStorage } from '../storage/memory.ts'
+import { standsAlone } from './backup/stands-alone.ts'
+import { follow } from './follow.ts'
 import { list } from './list.ts'
 import { show } from './show.ts'
 import { verify } from './verify.ts'
@@ -134,4 +138,14 @@ test('verify without a backup is an error, not success', async () => {
     code: 'backup-not-found',
     message: expect.stringContaining('never finished'),
   })
+})
+
+test('in a repository of layout 1 a backup stands alone, and nothing follows into it', async () => {
+  const { config, storage } = await copied()
+  const messages: string[] = []
+  const listening = silentContext({ emit: (event) => void (event.type === 'log' && messages.push(event.message)) })
+  expect(standsAlone(await initRepository(storage, context), listening)).toBe(true)
+  expect(messages).toEqual([expect.stringContaining('layout 1')])
+  await expect(follow({ config }, context)).rejects.toMatchObject({ code: 'not-supported', message: expect.stringContaining('layout 1') })
+  expect(standsAlone(await initRepository(memoryStorage(), context), listening)).toBe(false)
 })

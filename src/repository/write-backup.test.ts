@@ -186,3 +186,12 @@ test('of several unfinished backups the newest is gone on with, and the others a
   expect(resumed?.component('kafka').notes()).toMatchObject([{ note: 2 }])
   expect(await pathsUnder(storage, 'backups/20261121T030000Z-0001/')).toEqual([])
 })
+
+test('an id that follows another within a second, or under a clock that was set back, sorts behind it', () => {
+  const now = new Date('2026-11-25T03:00:00.200Z')
+  const first = newBackupId(now)
+  const second = newBackupId(new Date('2026-11-25T03:00:00.900Z'), first)
+  const third = newBackupId(new Date('2026-11-25T02:59:00Z'), second)
+  expect([first, second, third].map((text) => text.slice(0, 16))).toEqual(['20261125T030000Z', '20261125T030001Z', '20261125T030002Z'])
+  expect(newBackupId(new Date('2026-11-25T04:00:00Z'), third)).toMatch(/^20261125T040000Z-/)
+})
