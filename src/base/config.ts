@@ -90,6 +90,8 @@ export const connectConfigSchema = z.strictObject({
   configTopic: z.string().default('connect-configs'),
   offsetTopic: z.string().default('connect-offsets'),
   statusTopic: z.string().default('connect-status'),
+  /** Debezium PostgreSQL connectors (by name) that read another server than `postgres.url`: their offsets are kept as they are. */
+  otherServers: z.array(z.string()).optional(),
   /** Starts the workers once their internal topics are restored. Run by `sh -c`. */
   startCommand: z.string().optional(),
 })

@@ -18,7 +18,7 @@ import { checkPresence } from '../repository/check-presence.ts'
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
-import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, restoreConnectors } from './restore/connectors.ts'
+import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, readersOfPostgres, restoreConnectors } from './restore/connectors.ts'
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
 import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
@@ -227,7 +227,8 @@ async function recoverPostgres({ parts, config, backup, context }: Run, open: As
   open.use(fenced)
   // Also when connectors are not restored: without its slot no connector can go on, and a slot made later has lost what came before it.
   const owner = partsOf(backup).connect
-  const connectors = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
+  const stored = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
+  const connectors = owner === undefined ? [] : readersOfPostgres(owner, stored, parts.postgres.server.slots)
   const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, recoveryPoint.postgres?.lsn ?? ''))
   return { fenced, slots }
 }
@@ -288,6 +289,7 @@ async function bringConnectors({ parts, config, backup, options, context }: Run,
     reader: backup.component('connect'),
     config: config.connect,
     slots,
+    storedSlots: partsOf(backup).postgres?.server.slots,
     live,
     topicsEndAt: parts.kafka !== undefined && parts.postgres === undefined && cut !== undefined ? parseLsn(cut) : undefined,
     secretsFile: options.secretsFile,

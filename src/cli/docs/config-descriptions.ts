@@ -42,5 +42,6 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'connect.configTopic': 'internal topic of the workers',
   'connect.offsetTopic': 'internal topic of the workers',
   'connect.statusTopic': 'internal topic of the workers',
+  'connect.otherServers': 'names of Debezium PostgreSQL connectors that read another server than `postgres.url`; their offsets are kept as they are',
   'connect.startCommand': 'starts the workers once their internal topics are restored, run by `sh -c`',
 }

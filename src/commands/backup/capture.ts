@@ -71,7 +71,14 @@ export async function capture(options: CaptureOptions): Promise<Captured> {
 async function captureConnect({ config, sources, point, writer, context }: CaptureOptions): Promise<ConnectPart | undefined> {
   if (config.connect === undefined) return undefined
   const states = new Map((sources.connect?.connectors ?? []).map(({ name, state }) => [name, state]))
-  return backupConnect({ config: config.connect, writer: writer.component('connect'), context, states, offsets: point.offsets })
+  return backupConnect({
+    config: config.connect,
+    writer: writer.component('connect'),
+    context,
+    states,
+    offsets: point.offsets,
+    owners: sources.owners,
+  })
 }
 
 async function captureWal({ postgres, point, writer }: CaptureOptions) {

@@ -5,6 +5,8 @@ import { type ConnectInventory, inventoryConnect } from '../../components/connec
 import { selectTopics, type TopicInfo } from '../../components/kafka/select-topics.ts'
 import { type PostgresProbe, probePostgres } from '../../components/postgres/probe.ts'
 import { probeRegistry, type RegistryProbe } from '../../components/registry/probe.ts'
+import type { Ownership } from '../../components/connect/ownership.ts'
+import { connectorOwners } from '../connector-owners.ts'
 import { sideBySide } from '../side-by-side.ts'
 
 /** What the configured servers are and hold, looked at before anything is stored. */
@@ -13,9 +15,14 @@ export interface Sources {
   topics: TopicInfo[] | undefined
   registry: RegistryProbe | undefined
   connect: ConnectInventory | undefined
+  /** Of each Debezium connector, whether it reads this PostgreSQL; empty where only one of the two is configured. */
+  owners: ReadonlyMap<string, Ownership>
 }
 
-/** Looks at all servers at once; an error tells of every one that fails. Throws `config-invalid` when nothing is configured. */
+/**
+ * Looks at all servers at once; an error tells of every one that fails. Throws `config-invalid` when nothing is configured, `slot-problem`
+ * when nobody knows which of two connectors reads this PostgreSQL, `secret-in-clear`.
+ */
 export async function lookAtSources({ postgres, kafka, registry, connect }: DatapipeConfig, context: Context): Promise<Sources> {
   if (postgres === undefined && kafka === undefined && registry === undefined && connect === undefined) {
     throw new DatapipeError('config-invalid', 'datapipe.yaml names no server', { hint: 'add at least one of postgres, kafka, registry, connect' })
@@ -26,5 +33,21 @@ export async function lookAtSources({ postgres, kafka, registry, connect }: Data
     registry && probeRegistry(registry, context),
     connect && inventoryConnect(connect, context),
   ])
-  return { postgres: probe, topics, registry: registryProbe, connect: connectors }
+  const owners =
+    postgres && connect && connectors
+      ? await connectorOwners({ connectors: connectors.connectors, connect, postgresUrl: postgres.url, context })
+      : new Map<string, Ownership>()
+  refuseUnknown(owners)
+  return { postgres: probe, topics, registry: registryProbe, connect: connectors, owners }
+}
+
+/** A connector that is left out by mistake loses changes; one that is taken in by mistake gets positions of the wrong server. */
+function refuseUnknown(owners: ReadonlyMap<string, Ownership>): void {
+  for (const [name, ownership] of owners) {
+    if (ownership.owned !== 'unknown') continue
+    throw new DatapipeError('slot-problem', `it cannot be told which server connector ${name} reads: ${ownership.reason}`, {
+      path: `connect/${name}`,
+      hint: 'name those that read another PostgreSQL in connect.otherServers',
+    })
+  }
 }

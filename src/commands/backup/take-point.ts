@@ -6,7 +6,7 @@ import { type Lsn, parseLsn } from '../../base/lsn.ts'
 import type { ConnectorOffset } from '../../clients/connect.ts'
 import { connectPostgres } from '../../clients/postgres.ts'
 import { readOffsets, resumeConnectors, stopConnectors } from '../../components/connect/control.ts'
-import { capturesRelation, databaseOf, isDebeziumPostgres, publicationNameOf, sendsTruncate, slotNameOf } from '../../components/connect/debezium.ts'
+import { capturesRelation, databaseOf, publicationNameOf, sendsTruncate, slotNameOf } from '../../components/connect/debezium.ts'
 import type { ConnectorState } from '../../components/connect/inventory.ts'
 import { type FrozenTopics, freezeTopics } from '../../components/kafka/freeze.ts'
 import { readGroups } from '../../components/kafka/groups.ts'
@@ -94,31 +94,52 @@ async function refuseSnapshots(capturing: ConnectorState[], config: ConnectConfi
   }
 }
 
-/** Running Debezium connectors of this PostgreSQL: their slots are on it. */
-export function capturingConnectors(sources: Sources): ConnectorState[] {
-  return ofThisServer(sources).filter(({ state }) => state === 'RUNNING')
+/** Running Debezium connectors of this PostgreSQL. One whose slot is lost has no position at all: `unheld` tells. */
+function capturingConnectors(sources: Sources): ConnectorState[] {
+  return ofThisServer(sources).filter((connector) => connector.state === 'RUNNING' && hasSlot(connector, sources))
 }
 
-function ofThisServer({ connect, postgres }: Sources): ConnectorState[] {
-  const slots = new Set((postgres?.allSlots ?? []).map(({ name }) => name))
-  return (connect?.connectors ?? []).filter(({ config }) => isDebeziumPostgres(config) && slots.has(slotNameOf(config)))
+function ofThisServer({ connect, owners }: Sources): ConnectorState[] {
+  return (connect?.connectors ?? []).filter(({ name }) => owners.get(name)?.owned === true)
+}
+
+function hasSlot({ config }: ConnectorState, { postgres }: Sources): boolean {
+  return postgres?.allSlots.some(({ name }) => name === slotNameOf(config)) ?? false
 }
 
 /**
- * Connectors that stand still on somebody's word, somewhere before the cut: the changes in between are in no topic, and a slot made at the cut
- * does not have them either. Harm, since a restore would lose them.
+ * Connectors that the point does not hold. Harm: one of this server that stands still, or has lost its slot, somewhere before the cut; the
+ * changes in between are in no topic, and a slot made at the cut does not have them either. A warning: one that was taken for another server's.
  */
 export function unheld(sources: Sources): Finding[] {
-  return ofThisServer(sources)
-    .filter(({ state }) => state !== 'RUNNING')
-    .map(({ name, state }) => ({
-      severity: 'harm',
-      code: 'connector-not-running',
-      component: 'connect',
-      item: name,
-      message: `is ${state}: changes that it has not captured yet are in no topic, and would be skipped after a restore`,
-      next: 'resume it, let it catch up, then back up again',
-    }))
+  const finding = (item: string, rest: Pick<Finding, 'severity' | 'code' | 'message'> & { next: string }): Finding => ({
+    component: 'connect',
+    item,
+    ...rest,
+  })
+  const own = ofThisServer(sources).flatMap((connector) => {
+    const { name, state } = connector
+    if (state !== 'RUNNING') {
+      const message = `is ${state}: changes that it has not captured yet are in no topic, and would be skipped after a restore`
+      return [finding(name, { severity: 'harm', code: 'connector-not-running', message, next: 'resume it, let it catch up, then back up again' })]
+    }
+    if (hasSlot(connector, sources)) return []
+    const message = `its slot ${slotNameOf(connector.config)} is not there: changes that it has not captured are in no topic, and would be skipped after a restore`
+    return [finding(name, { severity: 'harm', code: 'slot-missing', message, next: 'let it take a new snapshot, then back up again' })]
+  })
+  const others = [...sources.owners].flatMap(([name, ownership]) =>
+    ownership.owned === false && !ownership.declared
+      ? [
+          finding(name, {
+            severity: 'warning',
+            code: 'connector-of-another-server',
+            message: `was taken for another PostgreSQL's: ${ownership.reason}. Its offset is kept as it is`,
+            next: 'if that is right, name it in connect.otherServers; if not, its slot is lost: `datapipe check`',
+          }),
+        ]
+      : [],
+  )
+  return [...own, ...others]
 }
 
 async function allOffsets({ connect }: Sources, config: ConnectConfig, context: Context): Promise<Map<string, ConnectorOffset[]>> {

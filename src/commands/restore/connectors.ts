@@ -31,13 +31,29 @@ export interface MadeSlot {
   offset: { lsn: bigint; txId: bigint; ts_usec: bigint }
 }
 
+/** Slots of the backup's server, by which connectors of a backup that does not say what they read are told apart. */
+export type StoredSlots = readonly { name: string; database: string }[]
+
 /**
- * Creates the slot of every Debezium connector on the fenced server. From here on no commit can be lost: the slot keeps it.
+ * Debezium connectors that read the PostgreSQL of the backup; the slots and offsets of the others belong to another server. Backups before
+ * `reads` was kept do not say: there those whose slot was on the server do, and where it is unknown (`slots` undefined), all.
+ */
+export function readersOfPostgres(part: ConnectPart, stored: StoredConnector[], slots: StoredSlots | undefined): StoredConnector[] {
+  return stored.filter(({ name, config }) => {
+    if (!isDebeziumPostgres(config)) return false
+    const reads = part.connectors.find((listed) => listed.name === name)?.reads
+    if (reads !== undefined || slots === undefined) return reads !== 'another'
+    return slots.some((slot) => slot.name === slotNameOf(config) && slot.database === databaseOf(config))
+  })
+}
+
+/**
+ * Creates the slot of every given connector (`readersOfPostgres`) on the fenced server. From here on no commit can be lost: the slot keeps it.
  * Throws `slot-problem`, `offset-ahead`.
  */
 export async function makeSlots(fenced: FencedServer, connectors: StoredConnector[], cut: string): Promise<MadeSlot[]> {
   const made: MadeSlot[] = []
-  for (const { name, config } of connectors.filter((connector) => isDebeziumPostgres(connector.config))) {
+  for (const { name, config } of connectors) {
     const partition = offsetPartitionOf(config)
     if (partition === undefined) throw new DatapipeError('config-invalid', `connector ${name} has no topic.prefix`, { path: `connect/${name}` })
     const { confirmedFlushLsn } = await fenced.createLogicalSlot(slotNameOf(config), 'pgoutput', databaseOf(config))
@@ -60,6 +76,8 @@ export interface ConnectorsOptions {
   reader: ArtifactReader
   config: ConnectConfig
   slots: MadeSlot[]
+  /** Slots of the backup's server; undefined when the backup has no PostgreSQL. */
+  storedSlots: StoredSlots | undefined
   /** The live database: no connector may be resumed on an offset above its WAL. Undefined when PostgreSQL is not configured. */
   live: LivePositions | undefined
   /** The recovery point, when topics were restored to it while PostgreSQL was left alone, and so is ahead of them. */
@@ -71,11 +89,13 @@ export interface ConnectorsOptions {
 
 /**
  * Connectors STOPPED, offsets written and read back, then resumed as the backup found them. A connector whose slot was made here goes on
- * from the slot; every other one gets its offset of the backup. Throws `restore-mismatch`, `offset-ahead`, `server-refused`.
+ * from the slot; every other one, also of another PostgreSQL, gets its offset of the backup. Throws `restore-mismatch`, `offset-ahead`, `server-refused`.
  */
 export async function restoreConnectors(options: ConnectorsOptions): Promise<{ connectors: number; offsets: number; findings: Finding[] }> {
   const { part, reader, config, slots, context } = options
   const stored = await readStoredConnectors(part, reader)
+  const readers = new Set(readersOfPostgres(part, stored, options.storedSlots).map(({ name }) => name))
+  const liveFor = ({ name }: StoredConnector) => (readers.has(name) ? options.live : undefined)
   const secrets = { env: process.env, ...(options.secretsFile === undefined ? {} : { secretsFile: options.secretsFile }) }
   await createStopped({ part, reader, config, secrets, context })
   let offsets = 0
@@ -85,35 +105,64 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
       if (connector.type === 'sink') continue
       const slot = slots.find((item) => item.connector === connector.name)
       const wanted =
-        slot === undefined ? offsetsWithoutRestore(connector, options.live, context) : [{ partition: slot.partition, offset: slot.offset }]
+        slot === undefined ? offsetsWithoutRestore(connector, liveFor(connector), context) : [{ partition: slot.partition, offset: slot.offset }]
       for (const { partition, offset } of wanted) {
-        if (offset !== null && options.live !== undefined && isDebeziumPostgres(connector.config)) {
-          refuseOffsetAhead(connector.name, offset, options.live.flushLsn)
-        }
+        const live = liveFor(connector)
+        if (offset !== null && live !== undefined) refuseOffsetAhead(connector.name, offset, live.flushLsn)
         await writeOffset({ config, name: connector.name, partition, offset, context })
         offsets++
       }
     }
   })
-  const findings = stored.flatMap((connector) => missingEvents(connector, options))
+  const isOfAnother = ({ name, config }: StoredConnector) => isDebeziumPostgres(config) && !readers.has(name)
+  const findings = stored.flatMap((connector) => missingEvents(connector, liveFor(connector), options.topicsEndAt))
   const held = new Set(findings.map(({ item }) => item))
-  const running = stored.filter(({ name, state }) => state === 'RUNNING' && !held.has(name)).map(({ name }) => name)
+  const running = stored.filter(({ name, state }) => state === 'RUNNING' && !held.has(name))
   const paused = stored.filter(({ state }) => state === 'PAUSED').map(({ name }) => name)
   if (!options.leaveStopped) {
     await inPhase(context, 'resume connectors', async () => {
       await pauseConnectors(config, paused, context)
-      await resumeConnectors(config, running, context)
+      const [others, own] = [running.filter(isOfAnother), running.filter((connector) => !isOfAnother(connector))]
+      await resumeConnectors(
+        config,
+        own.map(({ name }) => name),
+        context,
+      )
+      for (const { name } of others) findings.push(...(await resumeOther(config, name, context)))
     })
   }
   return { connectors: stored.length, offsets, findings }
 }
 
 /**
+ * A connector of another PostgreSQL, whose slot nobody here can look at: it may have moved on since the backup, and then Debezium refuses the
+ * offset. That is no reason to fail for all the others.
+ */
+async function resumeOther(config: ConnectConfig, name: string, context: Context): Promise<Finding[]> {
+  try {
+    await resumeConnectors(config, [name], context)
+    return []
+  } catch (error) {
+    if (!(error instanceof DatapipeError) || error.code !== 'server-refused') throw error
+    return [
+      {
+        severity: 'harm',
+        code: 'connector-not-resumed',
+        component: 'connect',
+        item: name,
+        message: `reads another PostgreSQL, and did not start at the offset that it had in the backup: ${error.message}`,
+        next: "stop it, write its slot's confirmed_flush_lsn as its offset ({lsn, txId, ts_usec} only), resume it",
+      },
+    ]
+  }
+}
+
+/**
  * Topics restored to the recovery point, the slot already past it: what was captured in between is in neither, and the connector would go on
  * behind it without a word. It stays STOPPED.
  */
-function missingEvents({ name, config }: StoredConnector, { live, topicsEndAt }: ConnectorsOptions): Finding[] {
-  if (!isDebeziumPostgres(config) || live === undefined || topicsEndAt === undefined) return []
+function missingEvents({ name, config }: StoredConnector, live: LivePositions | undefined, topicsEndAt: Lsn | undefined): Finding[] {
+  if (live === undefined || topicsEndAt === undefined) return []
   const lsn = live.slots.get(slotNameOf(config))
   if (lsn === undefined || lsn <= topicsEndAt) return []
   return [
@@ -134,7 +183,7 @@ function missingEvents({ name, config }: StoredConnector, { live, topicsEndAt }:
  */
 function offsetsWithoutRestore(connector: StoredConnector, live: LivePositions | undefined, context: Context): StoredConnector['offsets'] {
   const partition = offsetPartitionOf(connector.config)
-  if (live === undefined || !isDebeziumPostgres(connector.config) || partition === undefined) return connector.offsets
+  if (live === undefined || partition === undefined) return connector.offsets
   const slot = slotNameOf(connector.config)
   const lsn = live.slots.get(slot)
   if (lsn === undefined) {

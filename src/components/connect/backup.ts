@@ -6,6 +6,7 @@ import { type ConnectorOffset, connectClient } from '../../clients/connect.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { readConnectors } from './inventory.ts'
 import type { ConnectPart, StoredConnectors, TargetState } from './part.ts'
+import type { Ownership } from './ownership.ts'
 import { placeholderKeys } from './secrets.ts'
 
 export interface BackupConnectOptions {
@@ -16,6 +17,8 @@ export interface BackupConnectOptions {
   states?: ReadonlyMap<string, TargetState>
   /** Offsets of the recovery point, by connector, where they were frozen before; the others are read now. */
   offsets?: ReadonlyMap<string, ConnectorOffset[]>
+  /** Which Debezium connectors read the PostgreSQL of this backup; left out where that is not known. */
+  owners?: ReadonlyMap<string, Ownership>
 }
 
 /**
@@ -47,12 +50,17 @@ export async function backupConnect(options: BackupConnectOptions): Promise<Conn
         class: stored['connector.class'] ?? '',
         secrets: placeholderKeys(stored),
         ...(stored['offsets.storage.topic'] === undefined ? {} : { offsetTopic: stored['offsets.storage.topic'] }),
+        ...readsOf(options.owners?.get(name)),
       })),
       plugins: (await client.plugins()).map((plugin) => ({ class: plugin.class, type: plugin.type, version: plugin.version ?? 'unknown' })),
       internalTopics: { config: config.configTopic, offset: config.offsetTopic, status: config.statusTopic },
       artifacts: { connectors: artifact.path },
     }
   })
+}
+
+function readsOf(ownership: Ownership | undefined): Pick<ConnectPart['connectors'][number], 'reads'> {
+  return ownership === undefined ? {} : { reads: ownership.owned === true ? 'this-postgres' : 'another' }
 }
 
 /** The raw configuration topic holds in clear what the part holds as placeholders: for the backup command to say, when it stores that topic. */

@@ -87,3 +87,11 @@ export function explainTrace(trace: string): string | undefined {
 export function sendsTruncate(config: ConnectorConfig): boolean {
   return !(config['skipped.operations'] ?? 't').split(',').some((operation) => operation.trim() === 't')
 }
+
+/**
+ * Does Debezium alone move its slot, to what it has stored? Since 3.4 `lsn.flush.mode` tells, before `flush.lsn.source`: otherwise somebody
+ * else, or the driver, moves it, and the slot may stand ahead of the stored offset.
+ */
+export function flushesItsSlot(config: ConnectorConfig): boolean {
+  return (config['lsn.flush.mode'] ?? 'connector') === 'connector' && config['flush.lsn.source'] !== 'false'
+}

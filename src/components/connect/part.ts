@@ -26,6 +26,8 @@ export const connectPartSchema = z.strictObject({
       secrets: z.array(z.string()),
       /** A topic of its own for its offsets (`offsets.storage.topic`), when it has one. */
       offsetTopic: z.string().optional(),
+      /** Of a Debezium PostgreSQL connector: whether it reads the PostgreSQL of this backup. Absent where the backup has none. */
+      reads: z.enum(['this-postgres', 'another']).optional(),
     }),
   ),
   plugins: z.array(z.strictObject({ class: z.string(), type: z.string(), version: z.string() })),

@@ -1,0 +1,223 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finding } from '../src/base/finding.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
+import type { CheckItem } from '../src/components/component.ts'
+import { type CliRun, resultOf, startDatapipe, told } from './cli.ts'
+import { at, expectSuccess } from './cli-outcomes.ts'
+import { startTestServer, type TestServer, testPassword } from './postgres-server.ts'
+import { type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
+
+/**
+ * Several Debezium connectors on one Connect cluster: `shop` and `stock` capture tables of the server that is backed up, `bills` and `audit`
+ * those of another PostgreSQL, one under the same slot name. One stack; the tests go on from each other.
+ */
+let directory: string
+let pipeline: SmallPipeline
+let other: TestServer
+let config: string
+let id: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'datapipe-several-connectors-'))
+  // Restored servers run under another user where we are root.
+  await chmod(directory, 0o755)
+  ;[pipeline, other] = await Promise.all([startSmallPipeline(directory), startTestServer()])
+  config = await pipeline.configFile('datapipe')
+  await pipeline.sql('CREATE TABLE stock (id int PRIMARY KEY, pieces int); INSERT INTO stock VALUES (1, 1); CREATE PUBLICATION stock FOR TABLE stock')
+  await elsewhere('CREATE TABLE bill (id int PRIMARY KEY); CREATE PUBLICATION bill FOR TABLE bill; INSERT INTO bill VALUES (1)')
+  await create('stock', { table: 'stock', slot: 'stock_slot', database: pipeline.stack.databaseConfig() })
+  const database = {
+    ...pipeline.stack.databaseConfig(),
+    'database.port': `${other.port}`,
+    'database.user': 'admin',
+    'database.password': await pipeline.stack.connectorSecret('other.password', testPassword),
+  }
+  await create('bills', { table: 'bill', slot: pipeline.slot, database })
+  await create('audit', { table: 'bill', slot: 'audit_slot', database })
+  expect(await pipeline.connect('PUT', '/connectors/audit/stop')).toMatchObject({ status: 204 })
+  await untilState('audit', 'STOPPED')
+})
+
+afterAll(async () => {
+  await pipeline?.[Symbol.asyncDispose]()
+  await other?.[Symbol.asyncDispose]()
+  await rm(directory, { recursive: true, force: true })
+})
+
+const on = (...args: string[]) => at(config, ...args)
+
+async function elsewhere(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: other.url })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function create(name: string, of: { table: string; slot: string; database: Record<string, string> }): Promise<void> {
+  const settings = {
+    'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
+    'plugin.name': 'pgoutput',
+    'slot.name': of.slot,
+    'publication.name': of.table,
+    'publication.autocreate.mode': 'disabled',
+    'topic.prefix': name,
+    'table.include.list': `public\\.${of.table}`,
+    'heartbeat.interval.ms': '1000',
+    'poll.interval.ms': '100',
+    'topic.creation.default.replication.factor': '1',
+    'topic.creation.default.partitions': '1',
+    ...of.database,
+    ...pipeline.stack.converterConfig(),
+  }
+  expect(await pipeline.connect('PUT', `/connectors/${name}/config`, settings)).toMatchObject({ status: 201 })
+  await waitUntil(async () => (await offsetOf(name)).lsn !== undefined && (await offsetOf(name)).snapshot === undefined, {
+    what: `a streamed offset of ${name}`,
+    timeoutMs: 120_000,
+    lastWords: () => pipeline.stack.lastLog('connect', 40),
+  })
+}
+
+async function offsetOf(name: string): Promise<Record<string, unknown>> {
+  const { body } = await pipeline.connect('GET', `/connectors/${name}/offsets`)
+  return (body as { offsets?: { offset: Record<string, unknown> }[] }).offsets?.[0]?.offset ?? {}
+}
+
+async function untilState(name: string, state: string): Promise<void> {
+  let seen = ''
+  await waitUntil(
+    async () => {
+      const { body } = await pipeline.connect('GET', `/connectors/${name}/status`)
+      const { connector, tasks } = body as { connector?: { state: string }; tasks?: { state: string }[] }
+      seen = [connector, ...(tasks ?? [])].map((part) => part?.state).join(' ')
+      return seen === state
+    },
+    { what: `${name} to be ${state}`, timeoutMs: 120_000, everyMs: 50, lastWords: () => seen },
+  )
+}
+
+interface Stored {
+  name: string
+  offsets: { offset: Record<string, unknown> }[]
+}
+
+async function storedOffset(name: string): Promise<Record<string, unknown>> {
+  const text = await readFile(join(directory, 'repository', 'backups', id, 'connect', 'connectors.json'), 'utf8')
+  return (JSON.parse(text) as { connectors: Stored[] }).connectors.find((connector) => connector.name === name)?.offsets[0]?.offset ?? {}
+}
+
+const itemsOf = (run: CliRun) => resultOf<{ items: CheckItem[] }>(run).items
+
+test('one of two connectors of a database captures a busy table: both still have a cut in common', async () => {
+  const running = startDatapipe(['--json', '--config', config, 'backup'])
+  let written = 0
+  let over = false
+  void running.ended.finally(() => {
+    over = true
+  })
+  const client = new pg.Client({ connectionString: pipeline.stack.config('file:///unused').postgres?.url })
+  await client.connect()
+  try {
+    while (!over) {
+      await client.query("INSERT INTO item VALUES ($1, 'busy')", [1000 + written])
+      written++
+    }
+  } finally {
+    await client.end()
+  }
+  const run = await running.ended
+  expect(run.exitCode, told(run)).toBe(0)
+  id = resultOf<{ id: string }>(run).id
+  expect(written).toBeGreaterThan(100)
+  expect(resultOf<{ recoveryPoint: { kind: string } }>(run).recoveryPoint.kind).toBe('barrier')
+
+  const manifest = JSON.parse(await readFile(join(directory, 'repository', 'backups', id, 'manifest.json'), 'utf8')) as {
+    components: { connect: { connectors: { name: string; reads: string }[] } }
+  }
+  const reads = Object.fromEntries(manifest.components.connect.connectors.map(({ name, reads }) => [name, reads]))
+  expect(reads).toEqual({ shop: 'this-postgres', stock: 'this-postgres', bills: 'another', audit: 'another' })
+  const { findings } = resultOf<{ findings: Finding[] }>(run)
+  expect(findings.filter(({ code }) => code === 'connector-of-another-server').map(({ item, severity }) => `${severity} ${item}`)).toEqual([
+    'warning audit',
+    'warning bills',
+  ])
+})
+
+test('check takes connectors of another server for what they are, and says how to name them', async () => {
+  const ofConnectors = itemsOf(await on('check')).filter(({ component, name }) => component === 'connect' && / of /.test(name))
+  expect(ofConnectors.map(({ name, verdict }) => `${verdict} ${name}`).sort()).toEqual([
+    'pass offset of shop is not ahead of the database',
+    'pass offset of stock is not ahead of the database',
+    'pass slot of shop is there',
+    'pass slot of stock is there',
+    'warning server of audit is known',
+    'warning server of bills is known',
+  ])
+  const named = await pipeline.configFile('named', ({ connect }) => {
+    connect.otherServers = ['audit', 'bills']
+  })
+  const items = itemsOf(await at(named, 'check')).filter(({ name }) => name.startsWith('server of'))
+  expect(items.map(({ verdict }) => verdict)).toEqual(['pass', 'pass'])
+})
+
+test('with their database, connectors come back at its slots; those of another one at the offsets that they had, and go on there', async () => {
+  await elsewhere('INSERT INTO bill VALUES (2)')
+  const confirmed = () => elsewhere("SELECT count(*)::int AS slots FROM pg_replication_slots WHERE slot_name IN ('shop_slot', 'audit_slot')")
+  const word = resultOf<{ identity: string }>(await expectSuccess(on('wipe', '--only', 'connect', '--dry-run'))).identity
+  await expectSuccess(on('wipe', '--only', 'connect', '--yes', word))
+  await pipeline.stack.destroy('postgres')
+  const restored = await expectSuccess(on('restore', id, '--only', 'postgres', 'connect', '--leave-connectors-stopped'))
+  expect(
+    resultOf<{ slots: { connector: string }[] }>(restored)
+      .slots.map(({ connector }) => connector)
+      .sort(),
+  ).toEqual(['shop', 'stock'])
+  for (const name of ['bills', 'audit']) expect(await offsetOf(name)).toEqual(await storedOffset(name))
+  for (const name of ['shop', 'stock']) expect((await offsetOf(name)).lsn_proc).toBeUndefined()
+  // The other server was not touched.
+  expect(await confirmed()).toEqual([{ slots: 2 }])
+  for (const name of ['shop', 'stock', 'audit']) {
+    expect(await pipeline.connect('PUT', `/connectors/${name}/resume`)).toMatchObject({ status: 202 })
+    await untilState(name, 'RUNNING RUNNING')
+  }
+  // It was STOPPED all the time, so its slot is where its offset is: nothing is missing, nothing comes twice.
+  const [before] = await elsewhere('SELECT pg_current_wal_flush_lsn()::text AS lsn')
+  await elsewhere('INSERT INTO bill VALUES (3)')
+  const moved = () => elsewhere(`SELECT 1 FROM pg_replication_slots WHERE slot_name = 'audit_slot' AND confirmed_flush_lsn > '${before?.lsn}'`)
+  await waitUntil(async () => (await moved()).length === 1, {
+    what: 'the connector of the other server to capture a new row',
+    timeoutMs: 120_000,
+    lastWords: () => pipeline.stack.lastLog('connect', 40),
+  })
+  expect(await endOf('audit.public.bill')).toBe(3)
+})
+
+async function endOf(topic: string): Promise<number> {
+  const admin = pipeline.kafka.admin()
+  await admin.connect()
+  try {
+    return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+test('connectors alone come back, too: those of the live database at its slots, the others as they were', async () => {
+  const word = resultOf<{ identity: string }>(await expectSuccess(on('wipe', '--only', 'connect', '--dry-run'))).identity
+  await expectSuccess(on('wipe', '--only', 'connect', '--yes', word))
+  const run = await on('restore', id, '--only', 'connect')
+  for (const name of ['shop', 'stock']) await untilState(name, 'RUNNING RUNNING')
+  await untilState('audit', 'STOPPED')
+  expect(await offsetOf('audit')).toEqual(await storedOffset('audit'))
+  // It ran on after the backup. Where its slot has left the offset behind, Debezium refuses to start, and the restore says so.
+  const ofBills = resultOf<{ findings: Finding[] }>(run).findings.filter(({ item }) => item === 'bills')
+  expect(run.exitCode, told(run)).toBe(ofBills.length === 0 ? 0 : 22)
+  for (const { code, next } of ofBills)
+    expect({ code, next }).toEqual({ code: 'connector-not-resumed', next: expect.stringMatching(/slot/) as string })
+})
