@@ -95,7 +95,6 @@ export const commandTable: readonly CommandSpec[] = [
     examples: ['verify latest', 'verify --all --json'],
   },
   {
-  {
     name: 'expire',
     summary: 'remove old backups, and every file that no remaining one needs',
     description:
@@ -108,6 +107,7 @@ export const commandTable: readonly CommandSpec[] = [
     ],
     examples: ['expire --keep-last 7 --dry-run', 'expire --keep-last 3 --keep-days 14 --yes file:///mnt/backups/datapipe'],
   },
+  {
     name: 'restore',
     summary: 'restore a backup into the configured servers',
     description:
