@@ -52,7 +52,7 @@ function goodDrill(): DrillEvidence {
   }
 }
 
-function facts(change: (facts: { files: number; findings: unknown[] }) => void = () => {}): DrillFacts {
+function facts(change: (facts: { files: number; findings: unknown[]; reason?: string }) => void = () => {}): DrillFacts {
   const verified = { id: 'b1', verdict: 'intact', files: 7, findings: [] as unknown[] }
   change(verified)
   return {
@@ -162,6 +162,17 @@ test('damage that verify found fails the row of the backup, and a backup without
       facts((verified) => (verified.files = 0)),
     ),
   ).toEqual({ ...allPass, backup: 'unknown' })
+})
+
+test('a manifest that cannot be read fails the row of the backup, with the reason', () => {
+  const rows = judge(
+    goodDrill(),
+    facts((verified) => (verified.reason = 'no JSON')),
+  )
+  expect(rows.find(({ component }) => component === 'backup')).toMatchObject({
+    verdict: 'fail',
+    findings: [{ code: 'manifest-damaged', item: 'b1', message: 'no JSON' }],
+  })
 })
 
 test('every failing row says what to type next', () => {

@@ -111,11 +111,16 @@ describe('ledger events', () => {
   })
   test('an event of the lost epoch under a sequence that was used again', () => {
     const result = spoil((_events, ledger) => ((ledger.transfers[2] as LedgerObservation['transfers'][number]).epoch = 2))
+    expect(result.findings).toMatchObject([{ code: 'event-differs', item: 'ledger_transfer 3' }])
     expect(result.findings[0]?.message).toContain('epoch is 2 in the table, 1 in the event')
   })
   test('a delete or a tombstone where nothing was deleted', () => {
     const result = spoil((events) => ((events[at(events, 'ledger_transfer', 'c')] as ObservedEvent).op = null))
     expect(result.findings).toMatchObject([{ code: 'event-unexpected' }])
+  })
+  test('one account in two partitions has lost its order', () => {
+    const result = spoil((events) => ((events.findLast(({ table }) => table === 'ledger_account') as ObservedEvent).partition = 1))
+    expect(result).toMatchObject({ verdict: 'fail', findings: [{ code: 'key-in-two-partitions', item: 'ledger_account 2' }] })
   })
   test('no events and no ledger are unknown', () => {
     expect(ledgerEvents([], { transfers: [], entries: [], accounts: [] }).verdict).toBe('unknown')

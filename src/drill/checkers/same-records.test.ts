@@ -50,6 +50,15 @@ test('a topic or partition that is gone is harm', () => {
   expect(sameRecords(exampleTopics(), [{ topic: 'orders', partitions: [] }])).toMatchObject({ findings: [{ code: 'partition-missing' }] })
 })
 
+test('a partition that was not there before is harm', () => {
+  const [orders] = exampleTopics()
+  const after = exampleTopics().map((topic) => ({ ...topic, partitions: [...topic.partitions, { partition: 1, start: '0', end: '0', records: [] }] }))
+  expect(sameRecords(orders === undefined ? [] : [orders], after)).toMatchObject({
+    verdict: 'fail',
+    findings: [{ code: 'partition-extra', item: 'orders/1' }],
+  })
+})
+
 test('empty topics are unknown unless declared to be empty', () => {
   const empty = [{ topic: 'nothing', partitions: [{ partition: 0, start: '0', end: '0', records: [] }] }]
   expect(sameRecords(empty, empty).verdict).toBe('unknown')

@@ -31,6 +31,10 @@ test('of two equal rows one lost is noticed', () => {
   expect(result.findings).toMatchObject([{ code: 'row-missing', message: 'not there any more: (2,Zoë)' }])
 })
 
+test('another hash over rows that look the same is harm: one of the two looks is wrong', () => {
+  expect(spoil(() => {})).toMatchObject({ verdict: 'fail', findings: [{ code: 'rows-differ', item: 'shop.customer' }] })
+})
+
 test('a row too many and a table too many are harm', () => {
   expect(spoil((table) => table.rows.push(...exampleRows('(3,Eve)'))).findings).toMatchObject([{ code: 'row-extra' }])
   expect(spoil((_table, all) => all.tables.push({ name: 'x', kind: 'table', unlogged: false, rows: [], hash: '' })).findings).toMatchObject([

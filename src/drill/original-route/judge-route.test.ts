@@ -90,7 +90,8 @@ describe('registry', () => {
     expect(codes(registryLosses(registry(schema), registry(), { 's/2': '422 no' }))).toEqual(['schema-missing'])
   })
   test('a setting that is not there any more is counted', () => {
-    expect(registryLosses(registry(schema), { ...registry(schema), compatibility: {} }).losses).toEqual({ settings: 1 })
+    const result = registryLosses(registry(schema), { ...registry(schema), compatibility: {} })
+    expect([codes(result), result.losses]).toEqual([['settings-lost'], { settings: 1 }])
   })
 })
 
@@ -132,7 +133,7 @@ describe('rows', () => {
   })
   test('a declared loss that is not seen is unknown: the checker may be blind', () => {
     const rows = judged({ cdc: topic(record()) })
-    expect(rows[1]).toMatchObject({ verdict: 'unknown' })
+    expect(rows[1]).toMatchObject({ verdict: 'unknown', findings: [{ code: 'known-loss-not-seen' }] })
     expect(runVerdict(rows)).toBe('unknown')
   })
 })

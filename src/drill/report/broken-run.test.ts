@@ -13,5 +13,6 @@ test('a drill that stopped half-way leaves a run that fails, says why and what t
   expect(matrixSchema.parse(matrix)).toEqual(matrix)
   expect(matrixVerdict(matrix)).toBe('fail')
   expect(matrix.rows[0]?.findings[0]).toMatchObject({ code: 'barrier-not-reached', message: 'no clean cut in 12 attempts', next: error.hint })
+  expect(new Set(matrix.rows.slice(1).map(({ findings }) => findings[0]?.code))).toEqual(new Set(['drill-stopped']))
   expect(new Set(matrix.rows.slice(1).map(({ verdict }) => verdict))).toEqual(new Set(['not run']))
 })

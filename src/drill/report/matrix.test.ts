@@ -102,7 +102,7 @@ describe('rows', () => {
   })
   test('a row that no checker looked at is unknown and a good row of a matrix', () => {
     const found = spoiled((matrix) => (matrix.rows = [{ run: 'embedded', ...rowFromChecks(description, []) }]))
-    expect(found.data?.rows[0]?.verdict).toBe('unknown')
+    expect(found.data?.rows[0]).toMatchObject({ verdict: 'unknown', findings: [{ code: 'not-checked' }] })
   })
   test('what was not run says why', () => {
     const reason = { severity: 'note', code: 'no-way', component: 'registry', item: 'x', message: 'not here' } as const
