@@ -3,8 +3,18 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Consumer } from '@platformatic/kafka'
-import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { alterClientQuotasV1, alterUserScramCredentialsV0, Consumer } from '@platformatic/kafka'
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  Kafka,
+  logLevel,
+  Partitioners,
+  type Producer,
+  ResourcePatternTypes,
+} from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
@@ -12,6 +22,7 @@ import type { DatapipeEvent } from '../src/base/events.ts'
 import type { Finding } from '../src/base/finding.ts'
 import { runForTest } from '../src/cli/test-cli.ts'
 import { connectKafka } from '../src/clients/kafka/kafka-client.ts'
+import { type AclEntry, createAcls, listAcls, listQuotas, setQuotas } from '../src/clients/kafka/security-admin.ts'
 import { deleteRecords } from '../src/clients/kafka/topic-admin.ts'
 import type { RestoreResult } from '../src/commands/restore.ts'
 import type { KafkaPartJson } from '../src/components/kafka/part.ts'
@@ -27,7 +38,12 @@ let id: string
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'datapipe-kafka-restore-'))
-  stack = await startEmbeddedStack({ components: ['kafka'], context: silentContext() })
+  // An authorizer that allows what no ACL forbids.
+  const kafkaSettings = {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': 'true',
+  }
+  stack = await startEmbeddedStack({ components: ['kafka'], kafkaSettings, context: silentContext() })
   await writeFile(join(directory, 'datapipe.yaml'), JSON.stringify({ ...stack.config(pathToFileURL(join(directory, 'repository')).href) }))
   const brokers = stack.config('file:///unused').kafka?.bootstrapServers ?? []
   kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
@@ -91,6 +107,7 @@ async function fill(): Promise<void> {
   await fillCompacted(producer)
   await producer.disconnect()
   await fillModernGroup()
+  await fillSecurity()
   await admin.setOffsets({ groupId: 'billing', topic: 'orders', partitions: [0, 1, 2].map((partition) => ({ partition, offset: '7' })) })
 }
 
@@ -130,12 +147,39 @@ async function fillModernGroup(): Promise<void> {
   await consumer.commit({ offsets: [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 9n, leaderEpoch: 0 })) })
 }
 
+/** Rights that concern no topic of this suite. */
+async function fillSecurity(): Promise<void> {
+  await using client = await connect()
+  await createAcls(client, [acl('LITERAL', 'invoices', 'READ'), acl('PREFIXED', 'shop-', 'ALL')])
+  await setQuotas(client, [
+    { entity: [{ type: 'user', name: 'alice' }], values: { producer_byte_rate: 1048576, consumer_byte_rate: 2097152 } },
+    { entity: [{ type: 'client-id', name: null }], values: { request_percentage: 50.5 } },
+  ])
+  const credential = { name: 'alice', mechanism: 2, iterations: 8192, salt: Buffer.from('salt'), saltedPassword: Buffer.alloc(64, 7) }
+  await client.retrying(async () => client.call(await client.broker(), 'main', [alterUserScramCredentialsV0.api], [], [credential] as never))
+}
+
+const acl = (patternType: string, resourceName: string, operation: string, more: Partial<AclEntry> = {}): AclEntry => ({
+  resourceType: 'TOPIC',
+  resourceName,
+  patternType,
+  principal: 'User:alice',
+  host: '*',
+  operation,
+  permission: 'ALLOW',
+  ...more,
+})
+
 /** kafkajs gives up where a leader is not known yet. */
 async function deleteUpTo(topic: string, partition: number, offset: bigint): Promise<void> {
+  await using client = await connect()
+  await deleteRecords(client, topic, partition, offset)
+}
+
+async function connect() {
   const config = stack.config('file:///unused').kafka
   if (config === undefined) throw new Error('the stack has no kafka')
-  await using client = await connectKafka(config, silentContext())
-  await deleteRecords(client, topic, partition, offset)
+  return await connectKafka(config, silentContext())
 }
 
 /** Waits until the log cleaner has taken records out. */
@@ -608,3 +652,84 @@ function modernConsumer(groupId: string) {
   })
   return { consumer, [Symbol.asyncDispose]: () => consumer.close(true) }
 }
+
+describe('who may do what', () => {
+  const everyAcl = {
+    resourceType: AclResourceTypes.ANY,
+    resourcePatternType: ResourcePatternTypes.ANY,
+    operation: AclOperationTypes.ANY,
+    permissionType: AclPermissionTypes.ANY,
+  }
+  const lists = async () => {
+    await using client = await connect()
+    return { acls: await listAcls(client), quotas: await listQuotas(client) }
+  }
+
+  test('ACLs, quotas and SCRAM users are in the backup, without secrets, and shown', async () => {
+    const shown = await datapipe('show', id)
+    expect(shown.result, told(shown)).toMatchObject({
+      kafka: {
+        security: {
+          acls: { state: 'listed', entries: [acl('LITERAL', 'invoices', 'READ'), acl('PREFIXED', 'shop-', 'ALL')] },
+          quotas: {
+            state: 'listed',
+            entries: expect.arrayContaining([{ entity: [{ type: 'client-id', name: null }], values: { request_percentage: 50.5 } }]) as unknown,
+          },
+          scramUsers: { state: 'listed', entries: [{ user: 'alice', credentials: [{ mechanism: 'SCRAM-SHA-512', iterations: 8192 }] }] },
+        },
+      },
+    })
+    const { stdout } = await runForTest(['--config', join(directory, 'datapipe.yaml'), 'show', id])
+    expect(stdout).toMatch(/ACLs +ALLOW User:alice READ TOPIC invoices; ALLOW User:alice ALL TOPIC shop-/)
+    expect(stdout).toMatch(/SCRAM users, without their secrets +alice \(SCRAM-SHA-512\)/)
+  })
+
+  test('what the target lacks of them is said, and set when asked; users never are', async () => {
+    const before = await lists()
+    await admin.deleteAcls({ filters: [{ ...everyAcl, resourceName: 'invoices' }] })
+    await using client = await connect()
+    const gone = [
+      { entities: [{ entityType: 'user', entityName: 'alice' }], ops: [{ key: 'producer_byte_rate', remove: true }] },
+      { entities: [{ entityType: 'client-id', entityName: null }], ops: [{ key: 'request_percentage', remove: true }] },
+    ]
+    await client.call(await client.broker(), 'main', [alterClientQuotasV1.api], gone as never, false)
+    await client.call(await client.broker(), 'main', [alterUserScramCredentialsV0.api], [{ name: 'alice', mechanism: 2 }] as never, [])
+
+    const told = await restored(datapipe('restore', id, '--only', 'kafka', '--in-place', '--rename', '*=rights.*', '--dry-run'))
+    const messages = (result: RestoreResult) => Object.fromEntries(result.findings.map(({ code, message }) => [code, message]))
+    expect(messages(told)).toMatchObject({
+      'acls-not-restored': 'the target lacks ALLOW User:alice READ on TOPIC invoices: --acls sets them',
+      'quotas-not-restored': expect.stringContaining(
+        'request_percentage=50.5 of client-id (default); producer_byte_rate=1048576 of user alice',
+      ) as string,
+      'users-not-restored': expect.stringContaining('alice (SCRAM-SHA-512): a broker tells nobody') as string,
+    })
+    const result = await restored(beside(['empty'], '--rename', '*=rights.*', '--acls'))
+    expect(result.plan.map(({ text }) => text)).toContain('create the ACL ALLOW User:alice READ on TOPIC invoices')
+    expect(result.outcomes).toContainEqual(expect.objectContaining({ counts: { acls: 1, quotas: 2 } }))
+    expect(Object.keys(messages(result))).toEqual(['users-not-restored'])
+    expect(await lists()).toEqual(before)
+  })
+
+  test('a cluster that does not let us look is a warning of the backup', async () => {
+    await using client = await connect()
+    const cluster = { resourceType: 'CLUSTER', principal: 'User:ANONYMOUS' }
+    await createAcls(client, [
+      acl('LITERAL', 'kafka-cluster', 'ALL', cluster),
+      acl('LITERAL', 'kafka-cluster', 'DESCRIBE', { ...cluster, permission: 'DENY' }),
+    ])
+    try {
+      const backup = await datapipe('backup', '--label', 'blind')
+      const { findings } = backup.result as { findings: Finding[] }
+      expect(
+        findings.filter(({ code }) => code === 'security-not-listed').map(({ severity, item }) => [severity, item]),
+        told(backup),
+      ).toEqual([
+        ['warning', 'ACLs'],
+        ['warning', 'SCRAM users'],
+      ])
+    } finally {
+      await admin.deleteAcls({ filters: [{ ...everyAcl, principal: 'User:ANONYMOUS' }] })
+    }
+  })
+})

@@ -38,6 +38,7 @@ const kafkaRestoreOptions: OptionSpec[] = [
   { flags: '--to-time TIME', text: 'with --only kafka: records before this time' },
   { flags: '--offsets TOPIC/PARTITION=FROM..TO...', text: 'with --only kafka: these offsets alone, TO not included; either end may be left out' },
   { flags: '--offset-map FILE', text: 'write where every record went, as JSON; no file is overwritten' },
+  { flags: '--acls', text: 'set the ACLs and quotas of the backup that the target lacks' },
   { flags: '--without-groups', text: 'leave the positions of consumer groups alone' },
 ]
 
@@ -68,10 +69,21 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--base-every HOURS', text: "with --follow: age at which PostgreSQL's base backup is taken anew (default: 24)", integer: true },
       { flags: '--keep-last N', text: 'with --follow: after each point remove backups but the newest so many, as expire does', integer: true },
       { flags: '--keep-days D', text: 'with --follow: after each point remove backups but those of the last so many days', integer: true },
+      { flags: '--shards N', text: 'take the recovery point, store all but the topics, and plan them in so many shards', integer: true },
+      { flags: '--shard I/N', text: 'store one shard of a planned backup; several processes, on several machines, may do so at once' },
+      { flags: '--merge', text: 'make a backup of a planned one when all its shards are stored' },
+      { flags: '--id ID', text: 'with --shard and --merge: which planned backup (default: the only one)' },
       { flags: '--full', text: 'store all records of the topics, also those that earlier backups hold' },
+      { flags: '--label TEXT', text: 'a name for people, shown by list and show' },
     ],
     answers: { [answers.incomplete]: 'finished, but with gaps, which the manifest lists' },
-    examples: ['backup --label "before the upgrade"', 'backup --follow --every 60 --keep-last 500 --keep-days 2'],
+    examples: [
+      'backup --label "before the upgrade"',
+      'backup --follow --every 60 --keep-last 500 --keep-days 2',
+      'backup --shards 8',
+      'backup --shard 3/8',
+      'backup --merge',
+    ],
   },
   {
     name: 'list',

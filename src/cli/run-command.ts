@@ -35,8 +35,9 @@ export const commands: Readonly<Record<string, Command>> = {
     return outcome(await check({ config: await config() }, context), checkText)
   },
   backup: async ({ input, config, context }) => {
+    refuseMixed(input)
     if (input.flag('follow')) return followed({ input, config, context })
-    refuseWithoutFollow(input)
+    if (input.text('shard') !== undefined || input.integer('shards') !== undefined || input.flag('merge')) return sharded({ input, config, context })
     const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
     const options = { config: await config(), fresh: input.flag('fresh'), full: input.flag('full'), ...defined({ label: input.text('label') }) }
     return outcome(await backup(options, context), backupText)
@@ -202,17 +203,17 @@ export const commands: Readonly<Record<string, Command>> = {
 function kafkaRestore(input: CommandInput) {
   return {
     withoutGroups: input.flag('without-groups'),
+    preserveOffsets: input.flag('preserve-offsets'),
+    acls: input.flag('acls'),
     ...defined({
       replicationFactor: input.integer('replication-factor'),
       topics: input.list('topic'),
-    preserveOffsets: input.flag('preserve-offsets'),
       rename: input.list('rename'),
-    }),
-  }
-}
       repartition: input.list('repartition'),
       offsets: input.list('offsets'),
       fromTime: input.text('from-time'),
+      toTime: input.text('to-time'),
+      offsetMap: input.text('offset-map'),
     }),
   }
 }
@@ -234,16 +235,56 @@ async function followed({ input, config, context }: CommandCall): Promise<Outcom
   return outcome(await follow(options, context), followText)
 }
 
+async function sharded({ input, config, context }: CommandCall): Promise<Outcome> {
+  const shards = input.integer('shards')
+  const named = defined({ id: input.text('id') })
+  if (shards !== undefined) {
+    const [{ backupPlan }, { backupPlanText }] = await Promise.all([import('../commands/backup-plan.ts'), import('./results/backup-shards.ts')])
+    const options = {
+      config: await config(),
+      shards,
+      fresh: input.flag('fresh'),
+      full: input.flag('full'),
+      ...defined({ label: input.text('label') }),
+    }
+    return outcome(await backupPlan(options, context), backupPlanText)
+  }
+  if (input.flag('merge')) {
+    const [{ backupMerge }, { backupText }] = await Promise.all([import('../commands/backup-merge.ts'), import('./results/backup.ts')])
+    return outcome(await backupMerge({ config: await config(), ...named }, context), backupText)
+  }
+  const [, shard, of] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(input.text('shard') ?? '') ?? []
+  if (shard === undefined) throw new DatapipeError('usage', `--shard ${input.text('shard')} is no shard`, { hint: 'say, for example, --shard 3/8' })
+  const [{ backupShard }, { backupShardText }] = await Promise.all([import('../commands/backup-shard.ts'), import('./results/backup-shards.ts')])
+  return outcome(await backupShard({ config: await config(), shard: Number(shard), shards: Number(of), ...named }, context), backupShardText)
+}
+
 /** An option that is taken and does nothing would be believed. */
-function refuseWithoutFollow(input: CommandInput): void {
+function refuseMixed(input: CommandInput): void {
+  const ways = [
+    input.flag('follow') && '--follow',
+    input.integer('shards') !== undefined && '--shards',
+    input.text('shard') !== undefined && '--shard',
+    input.flag('merge') && '--merge',
+  ].filter((way) => way !== false)
+  if (ways.length > 1) throw new DatapipeError('usage', `${ways.join(' and ')} are different runs`, { hint: 'docs/scale.md' })
+  const [way] = ways
+  if (input.text('id') !== undefined && way !== '--shard' && way !== '--merge') {
+    throw new DatapipeError('usage', '--id means something with --shard and --merge alone', {
+      hint: 'an unfinished backup is gone on with by itself',
+    })
+  }
+  const foreign = ['fresh', 'full'].filter((name) => input.flag(name)).concat(input.text('label') === undefined ? [] : ['label'])
+  if ((way === '--shard' || way === '--merge') && foreign.length > 0) {
+    throw new DatapipeError('usage', `--${foreign[0]} belongs to the plan`, { hint: `say it with --shards` })
+  }
+  if (way === '--follow') return
   const typed = ['every', 'base-every', 'keep-last', 'keep-days'].find((name) => input.integer(name) !== undefined)
   if (typed === undefined) return
   throw new DatapipeError('usage', `--${typed} means something with --follow alone`, {
     hint: 'add --follow, or leave it out; `datapipe expire` removes old backups',
   })
 }
-      toTime: input.text('to-time'),
-      offsetMap: input.text('offset-map'),
 
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {
   if (input.choice('stack', stackKinds) === 'containers' || foreignToTheRoute(input))

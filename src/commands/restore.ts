@@ -8,7 +8,7 @@ import { connectPostgres } from '../clients/postgres.ts'
 import type { PlanStep, RestoreOutcome } from '../components/component.ts'
 import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
 import { appendRecords } from '../components/kafka/append-records.ts'
-import { type RestoredTopics, restoreGroups, restoreTopics } from '../components/kafka/index.ts'
+import { type RestoredTopics, restoreGroups, restoreSecurity, restoreTopics } from '../components/kafka/index.ts'
 import type { TopicChoices } from '../components/kafka/topic-choices.ts'
 import type { FencedServer } from '../components/postgres/fenced-server.ts'
 import { restorePostgres } from '../components/postgres/restore.ts'
@@ -96,7 +96,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       context,
     })
   })
-  findings.push(...plan.findings.names, ...(options.dryRun ? plan.findings.topics : []))
+  findings.push(...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []))
   const run: Run = { options, config, backup, parts, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
@@ -187,12 +187,15 @@ async function bringTopics(run: Run): Promise<RestoreOutcome[]> {
   const loaded = await loadTopics(run, plan.topics.data, 'restore topics', plan.kafka.ofData)
   const file = options.kafka?.offsetMap
   if (file !== undefined) await writeOffsetMap(file, { backup: run.backup, offsetMap: loaded.offsetMap, context })
-  if (options.kafka?.withoutGroups) return [outcomeOf(loaded)]
+  const security = options.kafka?.acls
+    ? [await inPhase(context, 'restore ACLs', () => restoreSecurity({ part, config: kafka, context, restore: true }))]
+    : []
+  if (options.kafka?.withoutGroups) return [outcomeOf(loaded), ...security]
   const chosen = options.kafka?.topics === undefined ? {} : { topics: plan.topics.data }
   const groups = await inPhase(context, 'restore groups', () =>
     restoreGroups({ ...chosen, part, offsetMap: loaded.offsetMap, spread: loaded.spread, config: kafka, context }),
   )
-  return [outcomeOf(loaded), groups]
+  return [outcomeOf(loaded), groups, ...security]
 }
 
 async function loadTopics(run: Run, topics: string[], phase: string, choices: TopicChoices = run.plan.kafka.ofInternal): Promise<RestoredTopics> {

@@ -4,6 +4,7 @@ import { answers } from '../base/errors.ts'
 import type { ComponentName } from '../base/events.ts'
 import type { Finding } from '../base/finding.ts'
 import type { KafkaPart } from '../components/kafka/part.ts'
+import type { SecurityPart } from '../components/kafka/security-inventory.ts'
 import type { Artifact } from '../repository/artifact.ts'
 import { type BackupEntry, describeManifest } from '../repository/list-backups.ts'
 import { openBackup } from '../repository/open-backup.ts'
@@ -39,7 +40,7 @@ export interface ShowResult {
     walSegments: number
     reachesLsn: string
   }
-  kafka?: { clusterId: string; topics: ShownTopic[]; groups: string[] }
+  kafka?: { clusterId: string; topics: ShownTopic[]; groups: string[]; security?: SecurityPart }
   registry?: { kind: string; version: string; subjects: number; versions: number; ids: number; routes: string[] }
   connect?: { version: string; connectors: { name: string; class: string; state: string; secrets: string[] }[] }
   phases: { name: string; seconds: number }[]
@@ -80,7 +81,12 @@ function showParts({ postgres, kafka, registry, connect }: Parts, artifacts: Art
       },
     }),
     ...(kafka !== undefined && {
-      kafka: { clusterId: kafka.clusterId, topics: showTopics(kafka, artifacts), groups: kafka.groups.map(({ groupId }) => groupId) },
+      kafka: {
+        clusterId: kafka.clusterId,
+        topics: showTopics(kafka, artifacts),
+        groups: kafka.groups.map(({ groupId }) => groupId),
+        ...(kafka.security && { security: kafka.security }),
+      },
     }),
     ...(registry !== undefined && {
       registry: {

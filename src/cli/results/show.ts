@@ -49,6 +49,7 @@ export function showText(result: ShowResult): string {
         ),
       ),
       kafka.groups.length === 0 ? '' : facts([['groups', kafka.groups.join(', ')]]),
+      kafka.security === undefined ? '' : securityText(kafka.security),
     ],
     registry && [
       'registry\n',
@@ -80,6 +81,38 @@ export function showText(result: ShowResult): string {
 function needed(backups: string[]): string {
   const more = backups.length > 3 ? ` and ${backups.length - 3} more` : ''
   return `${backups.slice(0, 3).join(', ')}${more}`
+}
+
+const unlisted = { 'no-authorizer': 'the cluster has no authorizer', refused: 'could not be listed', 'not-supported': 'the brokers cannot list them' }
+
+/** One line for each kind; a list that could not be had says so. */
+function securityText({ acls, quotas, scramUsers }: NonNullable<NonNullable<ShowResult['kafka']>['security']>): string {
+  const line = (name: string, { state }: { state: keyof typeof unlisted | 'listed' }, items: string[]) => [
+    name,
+    state === 'listed' ? items.join('; ') || 'none' : unlisted[state],
+  ]
+  return facts([
+    line(
+      'ACLs',
+      acls,
+      acls.entries.map((acl) => `${acl.permission} ${acl.principal} ${acl.operation} ${acl.resourceType} ${acl.resourceName}`),
+    ),
+    line(
+      'quotas',
+      quotas,
+      quotas.entries.map(({ entity, values }) => {
+        const who = entity.map(({ type, name }) => `${type} ${name ?? '(default)'}`)
+        return `${who.join(', ')}: ${Object.entries(values)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(' ')}`
+      }),
+    ),
+    line(
+      'SCRAM users, without their secrets',
+      scramUsers,
+      scramUsers.entries.map(({ user, credentials }) => `${user} (${credentials.map(({ mechanism }) => mechanism).join(', ')})`),
+    ),
+  ])
 }
 
 function facts(rows: string[][]): string {

@@ -15,6 +15,8 @@ export const kafkaErrors = {
   duplicateSequenceNumber: 46,
   nonEmptyGroup: 68,
   groupIdNotFound: 69,
+  securityDisabled: 54,
+  unsupportedVersion: 35,
   unknownTopicId: 100,
   inconsistentTopicId: 103,
 } as const

@@ -5,6 +5,7 @@ import { backupConnect, plainSecretsIn } from '../../components/connect/backup.t
 import type { ConnectPart } from '../../components/connect/part.ts'
 import { assembleKafkaPart, backupTopics } from '../../components/kafka/backup.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
+import { inventorySecurity } from '../../components/kafka/security-inventory.ts'
 import type { WalCapture } from '../../components/postgres/capture-wal.ts'
 import type { BasePart, PostgresPart, WalPart } from '../../components/postgres/part.ts'
 import { serverPart } from '../../components/postgres/probe.ts'
@@ -44,14 +45,15 @@ export interface Captured {
 /** Copies what belongs to the point, side by side: WAL up to it, topics up to their ends, registry, connectors. */
 export async function capture(options: CaptureOptions): Promise<Captured> {
   const { config, sources, point, writer, context } = options
-  const [wal, topics, registry, connect] = await sideBySide([
+  const [wal, topics, security, registry, connect] = await sideBySide([
     options.postgres && inPhase(context, 'archive WAL', () => captureWal(options)),
     config.kafka && point.frozen && inPhase(context, 'copy topics', () => captureTopics(options)),
+    config.kafka && inventorySecurity(config.kafka, context),
     config.registry && backupRegistry({ config: config.registry, writer: writer.component('registry'), context }),
     config.connect && captureConnect(options),
   ])
   const kindOf = topicKinds({ config, connectors: sources.connect?.connectors ?? [], registryTopic: registry?.topic })
-  const kafka = topics && assembleKafkaPart(topics, point.groups, kindOf)
+  const kafka = topics && { ...assembleKafkaPart(topics, point.groups, kindOf), ...(security && { security: security.part }) }
   return {
     postgres: options.postgres && wal && sources.postgres && { server: serverPart(sources.postgres), base: options.postgres.base, wal },
     kafka,
@@ -62,6 +64,7 @@ export async function capture(options: CaptureOptions): Promise<Captured> {
       ...(connect && kafka?.topics.some(({ name }) => name === connect.internalTopics.config) ? plainSecretsIn(connect) : []),
       ...(options.postgres?.base.findings ?? []),
       ...(topics?.findings ?? []),
+      ...(security?.findings ?? []),
       ...misalignment(point, kafka, options.postgres?.base, wal),
     ],
   }

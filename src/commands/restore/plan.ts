@@ -6,7 +6,7 @@ import { connectComponent, planRestoreConnect, readStoredConnectors } from '../.
 import { resolveSecrets } from '../../components/connect/secrets.ts'
 import type { PlanStep } from '../../components/component.ts'
 import type { Finding } from '../../base/finding.ts'
-import { kafkaComponent, planRestoreGroups, planRestoreTopics } from '../../components/kafka/index.ts'
+import { kafkaComponent, planRestoreGroups, planRestoreTopics, planSecurity } from '../../components/kafka/index.ts'
 import type { TopicChoices } from '../../components/kafka/topic-choices.ts'
 import { planRestorePostgres } from '../../components/postgres/plan-restore.ts'
 import { planRestoreRegistry, type RegistryRestorePlan, type RegistryRoute } from '../../components/registry/index.ts'
@@ -25,8 +25,8 @@ export interface RestorePlan {
   kafka: Pick<KafkaChoices, 'ofData' | 'ofInternal'>
   workersDown: boolean
   steps: PlanStep[]
-  /** What will not be as it was, or not for long: of topics, whose restore says it again, and of names. */
-  findings: { topics: Finding[]; names: Finding[] }
+  /** What will not be as it was, or not for long: of topics, whose restore says it again, and of others. */
+  findings: { topics: Finding[]; others: Finding[] }
 }
 
 export interface PlanOptions {
@@ -84,14 +84,20 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
       kafka && config.kafka && !options.kafka.withoutGroups
         ? await planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context })
         : []
+    // Beside working originals nobody asks about their rights.
+    const wanted = options.kafka.acls === true
+    const security =
+      kafka && config.kafka && (wanted || options.kafka.topics === undefined)
+        ? await planSecurity({ part: kafka, config: config.kafka, context, restore: wanted })
+        : { steps: [], findings: [] }
     return {
       topics,
       chosen,
       registry: ofRegistry.steps,
       workers: ofWorkers.steps,
-      data: [...ofData.steps, ...groups],
+      data: [...ofData.steps, ...groups, ...security.steps],
       findings: [...ofRegistry.findings, ...ofWorkers.findings, ...ofData.findings],
-      names: await oldNameFindings(options.backup, chosen.ofData.names ?? new Map()),
+      others: [...(await oldNameFindings(options.backup, chosen.ofData.names ?? new Map())), ...security.findings],
     }
   }
   const [, workersDown, , ofRegistry, ofPostgres, ofTopics] = await sideBySide([source, workers, secrets, registryPlan, postgresPlan, topicPlan()])
@@ -117,7 +123,7 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     kafka: { ofData, ofInternal },
     workersDown,
     steps,
-    findings: { topics: ofTopics.findings, names: ofTopics.names },
+    findings: { topics: ofTopics.findings, others: ofTopics.others },
   }
 }
 

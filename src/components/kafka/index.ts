@@ -19,6 +19,8 @@ export {
   type RestoreTopicsOptions,
   restoreTopics,
 } from './restore.ts'
+export { planSecurity, restoreSecurity } from './restore-security.ts'
+export { inventorySecurity, type SecurityPart } from './security-inventory.ts'
 export { selectTopics, type TopicInfo } from './select-topics.ts'
 export { verifyKafka } from './verify.ts'
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DatapipeError } from '../../base/errors.ts'
+import { securitySchema } from './security-inventory.ts'
 
 /** A 64-bit number: decimal string in JSON, bigint inside. */
 export const decimal = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
@@ -93,6 +94,8 @@ export const kafkaPartSchema = z.strictObject({
   features: z.record(z.string(), z.string()),
   topics: z.array(topicPartSchema),
   groups: z.array(groupSnapshotSchema),
+  /** Absent in backups of versions that did not look. */
+  security: securitySchema.optional(),
 })
 export type KafkaPart = z.output<typeof kafkaPartSchema>
 /** The same as plain JSON, 64-bit numbers as decimal strings. */

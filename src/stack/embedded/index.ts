@@ -33,6 +33,8 @@ export interface EmbeddedStackOptions {
   advertise?: (broker: { id: number; port: number }) => Promise<number>
   /** TLS and passwords on PostgreSQL, Kafka and the registry, with certificates of the run's own. */
   secure?: boolean
+  /** Settings of the brokers beside those of the stack, e.g. an authorizer. */
+  kafkaSettings?: Record<string, string>
   /** Kafka and Connect compile as a server does that runs for days: slower to start, faster after minutes. For benchmarks. */
   steady?: boolean
   /** The stack outlives this process (`datapipe stack up`): no sweep ends it, only `down`. */
@@ -72,6 +74,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     ...(options.secure === true && { secure: true }),
     ...(options.steady === true && { steady: true }),
     ...(brokers > 1 && { moreBrokers }),
+    ...(options.kafkaSettings && { kafkaSettings: options.kafkaSettings }),
     ...(advertisedPorts && { advertisedPorts }),
     programs: {
       ...(java && { java: java.program }),

@@ -91,6 +91,7 @@ function brokerSettings(run: Run, { id, port, controllerPort, advertisedPort }: 
     'share.coordinator.state.topic.replication.factor': replicas,
     'share.coordinator.state.topic.min.isr': Math.min(2, replicas),
     'group.initial.rebalance.delay.ms': 0,
+    ...run.state.kafkaSettings,
   }
 }
 

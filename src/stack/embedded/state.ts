@@ -24,6 +24,8 @@ export const runStateSchema = z.strictObject({
   steady: z.boolean().optional(),
   /** Brokers beside the first one. */
   moreBrokers: z.array(z.strictObject({ id: z.number(), port: z.number(), controllerPort: z.number() })).optional(),
+  /** Settings of brokers beside the stack's own. */
+  kafkaSettings: z.record(z.string(), z.string()).optional(),
   /** Broker id → the port that the broker tells its clients, where that is not its own. */
   advertisedPorts: z.record(z.string(), z.number()).optional(),
   programs: z.strictObject({
