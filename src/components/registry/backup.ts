@@ -6,13 +6,10 @@ import { openRegistry, type RegistryKind } from '../../clients/registry.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { schemaSha256 } from './canonical.ts'
 import { diffRegistry } from './diff.ts'
+import { beyondImportLimits } from './import-limits.ts'
 import { readSnapshot } from './inventory.ts'
 import type { RegistryPart } from './part.ts'
-import { zipEntries } from './probe.ts'
 import { idsOf, type RegistrySnapshot } from './snapshot.ts'
-
-/** Apicurio's defaults (`apicurio.import.zip.*`): an export beyond them cannot be imported without raising them. */
-const importLimits = { entryBytes: 10 * 1024 ** 2, totalBytes: 100 * 1024 ** 2, entries: 10_000 }
 
 const attempts = 3
 
@@ -45,7 +42,8 @@ export async function backupRegistry(options: { config: RegistryConfig; writer: 
     }
     const stored = await writer.write('registry.json', Buffer.from(`${stringifyJson(snapshot, 1)}\n`, 'utf8'))
     const storedZip = zip === undefined ? undefined : await writer.write('apicurio-export.zip', zip)
-    if (zip !== undefined) warnOfLimits(zip, context)
+    const beyond = zip === undefined ? undefined : beyondImportLimits(zip)
+    if (beyond !== undefined) context.emit({ type: 'finding', finding: beyond })
     return registryPart({
       snapshot,
       identity: connection.url,
@@ -93,22 +91,4 @@ function registryPart(of: {
     routes: [...(of.artifacts.nativeExport === undefined ? [] : (['native'] as const)), 'rest-import', 'raw-topic'],
     artifacts: { snapshot: of.artifacts.snapshot, ...(of.artifacts.nativeExport === undefined ? {} : { nativeExport: of.artifacts.nativeExport }) },
   }
-}
-
-function warnOfLimits(zip: Buffer, context: Context): void {
-  const entries = zipEntries(zip)
-  const total = entries.reduce((sum, entry) => sum + entry.bytes, 0)
-  const largest = entries.reduce((max, entry) => Math.max(max, entry.bytes), 0)
-  if (entries.length <= importLimits.entries && total <= importLimits.totalBytes && largest <= importLimits.entryBytes) return
-  context.emit({
-    type: 'finding',
-    finding: {
-      severity: 'warning',
-      code: 'native-import-limits',
-      component: 'registry',
-      item: 'apicurio-export.zip',
-      message: `${entries.length} entries, ${total} bytes unpacked, the largest ${largest}: beyond what apicurio imports by default (${importLimits.entries}, ${importLimits.totalBytes}, ${importLimits.entryBytes})`,
-      next: 'raise apicurio.import.zip.* on the target before a restore',
-    },
-  })
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { silentContext } from '../../base/context.ts'
+import { stringifyJson } from '../../base/lossless-json.ts'
 import { openRegistry } from '../../clients/registry.ts'
 import { createArtifactReader } from '../../repository/artifact-reader.ts'
 import { createBackupWriter } from '../../repository/write-backup.ts'
@@ -80,7 +81,9 @@ describe.each(flavours)('a registry as Confluent %s answered', (flavour) => {
     const target = await using(standInConfluent({ flavour }))
     const plan = await planRestoreRegistry({ part, config: { url: target.url }, rawTopicInBackup: true, context })
     expect(plan).toMatchObject({ route: 'rest-import', registryDown: false })
-    await restoreRegistry({ part, reader, config: { url: target.url }, route: plan.route, context })
+    const restored = await restoreRegistry({ part, reader, config: { url: target.url }, route: plan.route, context })
+    // What nobody can look up without registering something.
+    expect(restored.findings).toMatchObject([{ severity: 'note', code: 'next-schema-id', item: 'id 60005' }])
 
     const captured = await capturedAnswers(flavour)
     let compared = 0
@@ -235,6 +238,16 @@ describe('each check goes red', () => {
     const { part, reader } = await backedUp('7.6')
     const changed: RegistryPart = { ...part, ids: part.ids.map((item) => (item.id === 9003 ? { ...item, sha256: '0'.repeat(64) } : item)) }
     expect((await verifyRegistry({ part: changed, reader, usedIds: [] })).map((finding) => finding.code)).toEqual(['schema-differs'])
+  })
+
+  test('verify sees a version that refers to one that is not there', async () => {
+    const { part, reader, snapshot } = await backedUp('7.6')
+    const versions = snapshot.versions.filter(({ subject, version }) => `${subject}/${version}` !== 'pb/1')
+    const without = Buffer.from(stringifyJson({ ...snapshot, versions }))
+    const findings = await verifyRegistry({ part, reader: { ...reader, readAll: async () => without }, usedIds: [] })
+    expect(findings).toContainEqual(
+      expect.objectContaining({ severity: 'harm', code: 'reference-unresolved', item: 'pbr/1', message: 'refers to pb/1, which is not there' }),
+    )
   })
 
   test('reading ids back sees one that is gone, one that moved, and one that only the records know', async () => {
