@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresConfigSchema } from '../src/base/config.ts'
 import { silentContext } from '../src/base/context.ts'
 import { connectPostgres, type PgClient, withDatabase } from '../src/clients/postgres.ts'
+import { copyConfigFiles } from '../src/components/postgres/config-files.ts'
 import { compareDatabases } from '../src/components/postgres/diff.ts'
 import {
   checkPostgres,
@@ -13,6 +15,8 @@ import {
   probePostgres,
   wipePostgres,
 } from '../src/components/postgres/index.ts'
+import { createBackupWriter } from '../src/repository/write-backup.ts'
+import { memoryStorage } from '../src/storage/memory.ts'
 import { startTestServer, type TestServer, testPassword } from './postgres-server.ts'
 
 let server: TestServer
@@ -115,6 +119,42 @@ test('a server differs from itself in nothing, and each thing that is spoilt is 
   // And nothing else: the dropped view's columns apart, which go with it.
   const items = new Set(findings.map(({ item }) => item).filter((item) => !item.startsWith('db: column public.happy.')))
   expect(items.size).toBe(17)
+})
+
+test('a table that was written to between two looks is told as that, and no row is made up', async () => {
+  const now = (await inventoryPostgres(server.url, context, ['original'])).databases.get('original')
+  const table = '"public"."parts_2026"'
+  if (now?.tables.get(table) === undefined) throw new Error(`no table ${table}`)
+  const earlier = { ...now, tables: new Map(now.tables).set(table, { rows: '7', checksum: 'another' }) }
+  await using clientA = await connectPostgres(server.url, { database: 'original' })
+  await using clientB = await connectPostgres(server.url, { database: 'original' })
+  expect(await compareDatabases({ database: 'db', one: earlier, other: now, clientA, clientB, sides: ['a', 'b'], limit: 5 })).toEqual([
+    expect.objectContaining({ severity: 'warning', code: 'table-moved', item: `db: table ${table}` }),
+  ])
+})
+
+test('configuration outside the data directory that may not be read, and a key, are warnings of a backup', async () => {
+  await client.query("CREATE ROLE reader LOGIN PASSWORD 'reader'")
+  const outside = join(server.directory, 'outside.conf')
+  const probe = await probePostgres(config(), context)
+  const writer = await createBackupWriter({ storage: memoryStorage(), context, id: '20260101T000000Z-0001' })
+  const copied = await copyConfigFiles({
+    config: { ...config(), url: server.url.replace(/admin:[^@]+@/, 'reader:reader@') },
+    probe: {
+      ...probe,
+      files: { ...probe.files, config: outside },
+      settings: { ...probe.settings, ssl: 'on', ssl_key_file: '/etc/ssl/private/server.key' },
+    },
+    writer: writer.component('postgres'),
+    context,
+  })
+  expect(copied).toMatchObject({
+    configFiles: [],
+    findings: [
+      { severity: 'warning', code: 'key-not-stored', item: '/etc/ssl/private/server.key' },
+      { severity: 'warning', code: 'config-not-stored', item: outside, message: expect.stringContaining('permission denied') as string },
+    ],
+  })
 })
 
 test('a wipe names everything beforehand, removes it, and refuses while a slot is in use', async () => {
