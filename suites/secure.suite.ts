@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type AclFilter, AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
 import type { Finding } from '../src/base/finding.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
 import { tlsStandIn } from '../src/clients/tls-stand-in.ts'
 import type { CheckItem } from '../src/components/component.ts'
 import { certificateFiles } from '../src/stack/certificates/write-certificates.ts'
@@ -251,6 +253,42 @@ async function tool(program: string, args: string[], input = ''): Promise<{ exit
   const [code] = (await once(child, 'close')) as [number | null]
   return { exitCode: code ?? -1, stdout: await stdout, stderr: await stderr }
 }
+
+test('check finds a topic that this user may describe, but not read', async () => {
+  const admin = pipeline.kafka.admin()
+  await admin.connect()
+  const onOrders = { resourceType: AclResourceTypes.TOPIC, resourceName: 'orders', resourcePatternType: ResourcePatternTypes.LITERAL, host: '*' }
+  try {
+    await admin.createAcls({
+      acl: [
+        { ...onOrders, principal: 'User:*', operation: AclOperationTypes.ALL, permissionType: AclPermissionTypes.ALLOW },
+        { ...onOrders, principal: 'User:datapipe', operation: AclOperationTypes.READ, permissionType: AclPermissionTypes.DENY },
+      ],
+    })
+    const config = await pipeline.configFile('without-read')
+    let failed: CheckItem[] = []
+    await waitUntil(
+      async () => {
+        failed = resultOf<{ items: CheckItem[] }>(await datapipeJson(['--config', config, 'check'])).items.filter(({ verdict }) => verdict === 'fail')
+        return failed.length > 0
+      },
+      { what: 'the broker to go by the ACL', timeoutMs: 120_000 },
+    )
+    expect(failed).toEqual([
+      expect.objectContaining({
+        component: 'kafka',
+        name: 'topics can be read',
+        detail: 'TOPIC_AUTHORIZATION_FAILED: orders',
+        next: expect.stringContaining('--operation Read --topic orders') as string,
+      }),
+    ])
+  } finally {
+    await admin.deleteAcls({
+      filters: [{ ...onOrders, operation: AclOperationTypes.ANY, permissionType: AclPermissionTypes.ANY } as AclFilter],
+    })
+    await admin.disconnect()
+  }
+})
 
 describe('command-line tools with one Java properties file', () => {
   const bin = (name: string) => fileURLToPath(new URL(`../bin/${name}`, import.meta.url))

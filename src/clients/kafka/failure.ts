@@ -7,6 +7,7 @@ export const kafkaErrors = {
   unknownTopicOrPartition: 3,
   requestTimedOut: 7,
   invalidTopic: 17,
+  topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
   topicAlreadyExists: 36,
   invalidConfig: 40,

@@ -5,11 +5,19 @@ import { listGroups } from '../../clients/kafka/group-admin.ts'
 import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
 import type { CheckItem } from '../component.ts'
+import { unreadableTopics } from './check-reading.ts'
 import { selectFrom, type TopicInfo } from './select-topics.ts'
 
 /** Reachability, credentials, patterns, rights to describe and read, leaders, open transactions: each an item, all of them tried. */
 export async function checkKafka(config: KafkaConfig, context: Context): Promise<CheckItem[]> {
-  const names = ['topic patterns match', 'topics can be described', 'every partition has a leader', 'no transaction is open', 'groups can be listed']
+  const names = [
+    'topic patterns match',
+    'topics can be described',
+    'every partition has a leader',
+    'topics can be read',
+    'no transaction is open',
+    'groups can be listed',
+  ]
   let client: KafkaClient
   try {
     client = await connectKafka(config, context)
@@ -70,6 +78,18 @@ async function checkPartitions(
     stable: await listOffsets(client, wanted, 'stable'),
   }))
   if (offsets === undefined) return
+  const unreadable = await attempt('topics can be read', () => unreadableTopics(client, offsets.high))
+  if (unreadable?.length === 0) item('topics can be read', 'pass', `a fetch from each of ${wanted.size} topics`)
+  else if (unreadable !== undefined) {
+    const [first] = unreadable
+    const next = `kafka-acls --bootstrap-server … --add --allow-principal User:… --operation Read --topic ${first}`
+    item(
+      'topics can be read',
+      'fail',
+      `TOPIC_AUTHORIZATION_FAILED: ${unreadable.slice(0, 10).join(', ')}${unreadable.length > 10 ? `, and ${unreadable.length - 10} more` : ''}`,
+      next,
+    )
+  }
   const open = [...wanted].flatMap(([topic, partitions]) =>
     partitions.flatMap((partition) => {
       const [high, stable] = [offsets.high.get(topic)?.get(partition) ?? 0n, offsets.stable.get(topic)?.get(partition) ?? 0n]

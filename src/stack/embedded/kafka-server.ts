@@ -114,6 +114,9 @@ function listenerSettings(run: Run): Record<string, string> {
     'listener.name.controller.ssl.client.auth': 'required',
     'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
     'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-512',
+    // Changes nothing until somebody sets an ACL.
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': 'true',
     'listener.name.client.scram-sha-512.sasl.jaas.config': `${login} required username="${brokerUser}" password="${readSecret(run, 'kafka-broker')}";`,
   }
 }
