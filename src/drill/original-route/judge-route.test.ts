@@ -119,12 +119,22 @@ describe('rows', () => {
       registry: { ...before.registry, schemas: [{ ...schema, id: 1 }] },
       ...change,
     }
-    return judgeRoute(before, after, { drill: 'd', evidence: 'e', postgres: facts, cdc: facts, internal: facts, registry: facts })
+    return judgeRoute(before, after, {
+      drill: 'd',
+      evidence: 'e',
+      postgres: facts,
+      cdc: facts,
+      internal: facts,
+      registry: facts,
+      connectors: ['shop'],
+    })
   }
   test('declared losses fail, are counted, and make the run a known loss', () => {
     const rows = judged({})
     expect(rows.map(({ verdict }) => verdict)).toEqual(['pass', 'fail', 'fail', 'fail'])
     expect(rows.slice(1).every(isKnownLoss)).toBe(true)
+    // Saved and never put back: said, and no loss of its own.
+    expect(rows[2]?.findings.at(-1)).toMatchObject({ severity: 'note', code: 'connector-not-put-back', item: 'shop' })
     expect(rows.map(({ losses }) => losses)).toEqual([undefined, { timestamps: 1 }, { timestamps: 1 }, { schemaIds: 1 }])
     expect(runVerdict(rows)).toBe('known loss')
   })

@@ -1,3 +1,4 @@
+import type { Finding } from '../../base/finding.ts'
 import type { CheckResult } from '../checkers/check-result.ts'
 import { sameDefinitions } from '../checkers/same-definitions.ts'
 import { sameRows } from '../checkers/same-rows.ts'
@@ -33,6 +34,8 @@ export interface RouteFacts {
   cdc: RoutePartFacts
   internal: RoutePartFacts
   registry: RoutePartFacts
+  /** Names of the connectors whose configurations were saved. */
+  connectors: string[]
 }
 
 /** The four rows of the document's own matrix, under its tools. Pure: the same observations, the same rows. */
@@ -58,10 +61,13 @@ export function judgeRoute(before: RouteObservation, after: RouteObservation, fa
       topicLosses('topic-losses (cdc)', before.cdc, after.cdc, { refusedIds }),
       knownTopicLosses,
     ),
-    lossyRow(
-      describe('internal topics', 'kafka-console-consumer', 'raw', facts.internal),
-      topicLosses('topic-losses (internal)', before.internal, after.internal, { meanwhile: before.internalLater ?? [] }),
-      knownTopicLosses,
+    withNotes(
+      lossyRow(
+        describe('internal topics', 'kafka-console-consumer', 'raw', facts.internal),
+        topicLosses('topic-losses (internal)', before.internal, after.internal, { meanwhile: before.internalLater ?? [] }),
+        knownTopicLosses,
+      ),
+      facts.connectors.map(notPutBack),
     ),
     lossyRow(
       describe('Schema Registry', 'REST API (curl, jq)', 'JSON', facts.registry),
@@ -69,6 +75,22 @@ export function judgeRoute(before: RouteObservation, after: RouteObservation, fa
       knownRegistryLosses,
     ),
   ]
+}
+
+/** The document saves what curl says of a connector, and has no step that reads it again. */
+function notPutBack(name: string): Finding {
+  return {
+    severity: 'note',
+    code: 'connector-not-put-back',
+    component: 'connect',
+    item: name,
+    message:
+      'its configuration was saved, and no step of the procedure puts it back: it returns with the raw connect-configs, if at all; no worker was started to see',
+  }
+}
+
+function withNotes(row: RunRow, notes: Finding[]): RunRow {
+  return { ...row, findings: [...row.findings, ...notes] }
 }
 
 /**

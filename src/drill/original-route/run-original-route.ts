@@ -92,6 +92,7 @@ export async function runOriginalRoute(plan: OriginalRoutePlan): Promise<{ measu
     cdc: await part('avro', 'avro'),
     internal: await part('internal', 'raw'),
     registry: await part('registry', 'schemas'),
+    connectors: (await readdir(join(backup, 'connectors'))).map((file) => decodeURIComponent(file.replace(/\.json$/, ''))),
   })
   const rounded = phases.map(({ name, seconds: taken }) => ({ name, seconds: Math.round(taken * 1000) / 1000 }))
   return { measured: { stack: stack.kind, versions, recoveryPoint: null, phases: rounded, rto: null, rpo: null }, rows }
