@@ -11,7 +11,8 @@ import { linesRenderer } from './render/lines.ts'
 import type { Output, Renderer } from './render/renderer.ts'
 import { hasColours, styleFor } from './render/style.ts'
 import { terminalRenderer } from './render/terminal.ts'
-import { commands, type Outcome } from './run-command.ts'
+import type { Outcome } from './outcome.ts'
+import { commands } from './run-command.ts'
 
 /** What Node says of a stream that may be a terminal. */
 interface Terminal {

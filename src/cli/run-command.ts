@@ -1,30 +1,10 @@
-import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
+import { type CommandCall, defined, type Outcome, outcome } from './outcome.ts'
 import { archiveModes, drillRoutes, drillWays, imageProfiles, imageReleases, registryRoutes, stackKinds } from './options.ts'
-
-/** What a command gave: data for `--json`, and the same for people. */
-export interface Outcome {
-  exitCode: number
-  result: unknown
-  text: (display: Display) => string
-}
-
-/** What stdout can show. */
-export interface Display {
-  width: number
-  color: boolean
-}
-
-export interface CommandCall {
-  input: CommandInput
-  /** Loads the configuration on first use: not every command has one. `file` when it is not that of --config. */
-  config(file?: string): Promise<DatapipeConfig>
-  context: Context
-}
 
 type Command = (call: CommandCall) => Promise<Outcome>
 
@@ -34,13 +14,9 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ check }, { checkText }] = await Promise.all([import('../commands/check.ts'), import('./results/check.ts')])
     return outcome(await check({ config: await config() }, context), checkText)
   },
-  backup: async ({ input, config, context }) => {
-    refuseMixed(input)
-    if (input.flag('follow')) return followed({ input, config, context })
-    if (input.text('shard') !== undefined || input.integer('shards') !== undefined || input.flag('merge')) return sharded({ input, config, context })
-    const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
-    const options = { config: await config(), fresh: input.flag('fresh'), full: input.flag('full'), ...defined({ label: input.text('label') }) }
-    return outcome(await backup(options, context), backupText)
+  backup: async (call) => {
+    const { backupCommand } = await import('./backup-command.ts')
+    return backupCommand(call)
   },
   list: async ({ config, context }) => {
     const [{ list }, { listText }] = await Promise.all([import('../commands/list.ts'), import('./results/list.ts')])
@@ -218,74 +194,6 @@ function kafkaRestore(input: CommandInput) {
   }
 }
 
-async function followed({ input, config, context }: CommandCall): Promise<Outcome> {
-  const [{ follow }, { followText }] = await Promise.all([import('../commands/follow.ts'), import('./results/follow.ts')])
-  const options = {
-    config: await config(),
-    fresh: input.flag('fresh'),
-    full: input.flag('full'),
-    ...defined({
-      label: input.text('label'),
-      every: input.integer('every'),
-      baseEvery: input.integer('base-every'),
-      keepLast: input.integer('keep-last'),
-      keepDays: input.integer('keep-days'),
-    }),
-  }
-  return outcome(await follow(options, context), followText)
-}
-
-async function sharded({ input, config, context }: CommandCall): Promise<Outcome> {
-  const shards = input.integer('shards')
-  const named = defined({ id: input.text('id') })
-  if (shards !== undefined) {
-    const [{ backupPlan }, { backupPlanText }] = await Promise.all([import('../commands/backup-plan.ts'), import('./results/backup-shards.ts')])
-    const options = {
-      config: await config(),
-      shards,
-      fresh: input.flag('fresh'),
-      full: input.flag('full'),
-      ...defined({ label: input.text('label') }),
-    }
-    return outcome(await backupPlan(options, context), backupPlanText)
-  }
-  if (input.flag('merge')) {
-    const [{ backupMerge }, { backupText }] = await Promise.all([import('../commands/backup-merge.ts'), import('./results/backup.ts')])
-    return outcome(await backupMerge({ config: await config(), ...named }, context), backupText)
-  }
-  const [, shard, of] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(input.text('shard') ?? '') ?? []
-  if (shard === undefined) throw new DatapipeError('usage', `--shard ${input.text('shard')} is no shard`, { hint: 'say, for example, --shard 3/8' })
-  const [{ backupShard }, { backupShardText }] = await Promise.all([import('../commands/backup-shard.ts'), import('./results/backup-shards.ts')])
-  return outcome(await backupShard({ config: await config(), shard: Number(shard), shards: Number(of), ...named }, context), backupShardText)
-}
-
-/** An option that is taken and does nothing would be believed. */
-function refuseMixed(input: CommandInput): void {
-  const ways = [
-    input.flag('follow') && '--follow',
-    input.integer('shards') !== undefined && '--shards',
-    input.text('shard') !== undefined && '--shard',
-    input.flag('merge') && '--merge',
-  ].filter((way) => way !== false)
-  if (ways.length > 1) throw new DatapipeError('usage', `${ways.join(' and ')} are different runs`, { hint: 'docs/scale.md' })
-  const [way] = ways
-  if (input.text('id') !== undefined && way !== '--shard' && way !== '--merge') {
-    throw new DatapipeError('usage', '--id means something with --shard and --merge alone', {
-      hint: 'an unfinished backup is gone on with by itself',
-    })
-  }
-  const foreign = ['fresh', 'full'].filter((name) => input.flag(name)).concat(input.text('label') === undefined ? [] : ['label'])
-  if ((way === '--shard' || way === '--merge') && foreign.length > 0) {
-    throw new DatapipeError('usage', `--${foreign[0]} belongs to the plan`, { hint: `say it with --shards` })
-  }
-  if (way === '--follow') return
-  const typed = ['every', 'base-every', 'keep-last', 'keep-days'].find((name) => input.integer(name) !== undefined)
-  if (typed === undefined) return
-  throw new DatapipeError('usage', `--${typed} means something with --follow alone`, {
-    hint: 'add --follow, or leave it out; `datapipe expire` removes old backups',
-  })
-}
-
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {
   if (input.choice('stack', stackKinds) === 'containers' || foreignToTheRoute(input))
     throw new DatapipeError('usage', '--route original knows no option of the drill but --rows, --reports, --add, --install and --tools-image', {
@@ -320,11 +228,6 @@ function noneByDefault(error: unknown): undefined {
   throw error
 }
 
-/** A result that carries its exit code. */
-function outcome<T extends { exitCode: number }>(result: T, text: (result: T, display: Display) => string): Outcome {
-  return { exitCode: result.exitCode, result, text: (display) => text(result, display) }
-}
-
 /** A result that can only be success. */
 function done<T>(result: T, text: (result: T) => string): Outcome {
   return { exitCode: answers.ok, result, text: () => text(result) }
@@ -347,11 +250,4 @@ function directoryOf(input: CommandInput) {
 
 function componentOf(input: CommandInput) {
   return oneOf(input.argument('COMPONENT'), componentNames)
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-/** Leaves out what is undefined: an option that was not typed is absent, not undefined. */
-function defined<T extends object>(options: T): Defined<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>
 }

@@ -6,6 +6,7 @@ import { listIds } from './list-ids.ts'
 import type { Manifest } from './manifest.ts'
 import { pathsUnder, takenFiles } from './notes.ts'
 import { readManifest } from './read-manifest.ts'
+import { waitingPlans } from './waiting-plans.ts'
 import { expiredMark } from './unfinished.ts'
 
 /** What to keep; a backup that one of them keeps stays. */
@@ -32,7 +33,9 @@ export async function planExpiry(storage: Storage, policy: KeepPolicy, now: Date
   const manifests: Manifest[] = []
   const ids = await listIds(storage)
   for (const { id, state } of ids) if (state === 'finished') manifests.push(await readable(storage, id))
-  const kept = new Set(keptBy(policy, manifests, now))
+  const plans = await waitingPlans(storage)
+  // What the shards of a planned backup go on from must be there when they do.
+  const kept = new Set([...keptBy(policy, manifests, now), ...plans.flatMap(({ previous }) => previous ?? [])])
   const needed = new Set<string>()
   for (const { id, artifacts } of manifests) {
     if (!kept.has(id)) continue
@@ -41,6 +44,7 @@ export async function planExpiry(storage: Storage, policy: KeepPolicy, now: Date
   const gone = new Set(ids.filter(({ id, state }) => state === 'removed' || (state === 'finished' && !kept.has(id))).map(({ id }) => id))
   const unfinished = ids.filter(({ state }) => state === 'unfinished')
   for (const { id } of unfinished) for (const path of await takenFiles(storage, id)) needed.add(path)
+  for (const { files } of plans) for (const path of files) needed.add(path)
   const files: ExpirePlan['files'] = []
   for (const prefix of [backupsPrefix, sharedPrefix]) {
     for await (const file of storage.list(prefix)) {

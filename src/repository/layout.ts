@@ -37,6 +37,27 @@ export function expiredPath(id: string): string {
   return `${backupPrefix(id)}expired.json`
 }
 
+/** What the shards of an unfinished backup have to store, and all that is stored already. */
+export function planPath(id: string): string {
+  return `${backupPrefix(id)}plan.json`
+}
+
+export function shardsPrefix(id: string): string {
+  return `${backupPrefix(id)}shards/`
+}
+
+/** What one shard has stored, numbered from 1. */
+export function shardPath(id: string, shard: number): string {
+  return `${shardsPrefix(id)}${shard}.json`
+}
+
+/** Locks of shards that are being stored begin so. */
+export const shardLocksPrefix = 'lock-shard-'
+
+export function shardLockPath(id: string, shard: number): string {
+  return `${shardLocksPrefix}${id}-${shard}.json`
+}
+
 /** The id of the backup that stored a file, its directory being named after it; undefined for shared WAL and for what lies elsewhere. */
 export function storedBy(path: string): string | undefined {
   const id = path.startsWith(backupsPrefix) ? path.slice(backupsPrefix.length).split('/')[0] : undefined

@@ -8,7 +8,7 @@ import { silentContext } from '../base/context.ts'
 import { localStorage } from '../storage/local.ts'
 import { memoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/storage.ts'
-import { lockRepository } from './lock.ts'
+import { lockRepository, lockShard } from './lock.ts'
 import { initRepository } from './marker.ts'
 import { pathsUnder } from './notes.ts'
 import { openBackup } from './open-backup.ts'
@@ -178,4 +178,28 @@ test('the marker of two first runs at once is one', async () => {
   const storage = memoryStorage()
   await Promise.all([initRepository(storage, context), initRepository(storage, context)])
   expect(await pathsUnder(storage, '')).toEqual(['datapipe.json'])
+})
+
+test('shards are stored side by side, each by one run; nobody locks the repository meanwhile, and none begins while somebody has', async () => {
+  const storage = memoryStorage()
+  const id = '20261125T030000Z-0001'
+  const first = await lockShard(storage, { id, shard: 1 }, context)
+  const second = await lockShard(storage, { id, shard: 2 }, context)
+  await expect(lockShard(storage, { id, shard: 1 }, context)).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('--shard 1') })
+  await expect(lockRepository(storage, 'expire', context)).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('--shard 1') })
+  await first[Symbol.asyncDispose]()
+  await second[Symbol.asyncDispose]()
+  const lock = await lockRepository(storage, 'expire', context)
+  await expect(lockShard(storage, { id, shard: 1 }, context)).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('expire') })
+  await lock[Symbol.asyncDispose]()
+  expect(await pathsUnder(storage, '')).toEqual([])
+})
+
+test('the lock of a shard whose run is gone is removed', async () => {
+  const storage = memoryStorage()
+  const path = 'lock-shard-20261125T030000Z-0001-1.json'
+  const owner = { token: 't1', command: 'backup', host: hostname(), pid: deadPid(), since: '2026-11-25T03:00:00.000Z' }
+  await storage.put(path, [Buffer.from(JSON.stringify(owner))])
+  await (await lockRepository(storage, 'expire', context))[Symbol.asyncDispose]()
+  expect(await pathsUnder(storage, '')).toEqual([])
 })

@@ -5,7 +5,8 @@ import type { Context } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
 import { stringifyJson } from '../base/lossless-json.ts'
 import type { Storage } from '../storage/storage.ts'
-import { lockPath } from './layout.ts'
+import { lockPath, shardLockPath, shardLocksPrefix } from './layout.ts'
+import { pathsUnder } from './notes.ts'
 import { isRunning, processBirth } from './process-birth.ts'
 import { parseStored, readBytes } from './read-json.ts'
 
@@ -29,8 +30,47 @@ export type Lock = AsyncDisposable
  * Throws `locked`, naming the owner.
  */
 export async function lockRepository(storage: Storage, command: string, context: Context): Promise<Lock> {
+  const owner = await thisRun(command, context)
+  await acquire(storage, lockPath, owner, context)
+  await refuseShards(storage, owner)
+  const swept = await storage.sweep()
+  if (swept > 0) context.emit({ type: 'log', level: 'info', message: `removed ${swept} unfinished file${swept === 1 ? '' : 's'} of a killed run` })
+  return { [Symbol.asyncDispose]: () => release(storage, lockPath, owner) }
+}
+
+/**
+ * Held by whoever stores one shard of a backup, beside those who store the others: while there is one, nobody can lock the repository, and
+ * while somebody holds that, no shard can begin. Throws `locked`, naming the owner.
+ */
+export async function lockShard(storage: Storage, { id, shard }: { id: string; shard: number }, context: Context): Promise<Lock> {
+  const owner = await thisRun(`backup --shard ${shard} of ${id}`, context)
+  const path = shardLockPath(id, shard)
+  await acquire(storage, path, owner, context)
+  const holder = await readOwner(storage, lockPath)
+  if (holder !== undefined && !(await isDead(holder))) {
+    await release(storage, path, owner)
+    throw locked(storage, lockPath, holder)
+  }
+  return { [Symbol.asyncDispose]: () => release(storage, path, owner) }
+}
+
+/** Locks of shards whose runs are gone are removed. */
+async function refuseShards(storage: Storage, owner: Owner): Promise<void> {
+  for (const path of await pathsUnder(storage, shardLocksPrefix)) {
+    const holder = await readOwner(storage, path)
+    if (holder === undefined) continue
+    if (await isDead(holder)) {
+      await storage.remove(path)
+      continue
+    }
+    await release(storage, lockPath, owner)
+    throw locked(storage, path, holder)
+  }
+}
+
+async function thisRun(command: string, context: Context): Promise<Owner> {
   const birth = await processBirth(process.pid)
-  const owner: Owner = {
+  return {
     token: randomUUID(),
     command,
     host: hostname(),
@@ -38,10 +78,6 @@ export async function lockRepository(storage: Storage, command: string, context:
     ...(birth === undefined ? {} : { birth }),
     since: context.now().toISOString(),
   }
-  await acquire(storage, lockPath, owner, context)
-  const swept = await storage.sweep()
-  if (swept > 0) context.emit({ type: 'log', level: 'info', message: `removed ${swept} unfinished file${swept === 1 ? '' : 's'} of a killed run` })
-  return { [Symbol.asyncDispose]: () => release(storage, lockPath, owner) }
 }
 
 /**

@@ -14,6 +14,8 @@ const noteSchema = z.strictObject({
 })
 export type Note = z.infer<typeof noteSchema>
 
+const notesOfOneShard = 1_000_000
+
 /** Remembered work as `notes/NNNNNN.json`. */
 export async function writeNote(storage: Storage, id: string, number: number, note: Note): Promise<void> {
   await storage.put(`${notesPrefix(id)}${String(number).padStart(6, '0')}.json`, [Buffer.from(`${stringifyJson(note)}\n`)])
@@ -21,13 +23,16 @@ export async function writeNote(storage: Storage, id: string, number: number, no
 
 /**
  * The notes of an unfinished backup whose artifacts are all there in their size, in order. A note that does not hold any more
- * (an artifact is missing or short, or the note itself is damaged) is removed: its work is done again.
+ * (an artifact is missing or short, or the note itself is damaged) is removed: its work is done again. Shards are numbered from 1, and
+ * their notes from a million times that, so that none reads, or uses, a number of another's.
  */
-export async function takeNotes(storage: Storage, id: string): Promise<{ notes: Note[]; nextNumber: number }> {
+export async function takeNotes(storage: Storage, id: string, shard = 0): Promise<{ notes: Note[]; nextNumber: number }> {
   const notes: Note[] = []
-  let last = 0
+  let last = shard * notesOfOneShard
   for (const path of await pathsUnder(storage, notesPrefix(id))) {
-    last = Math.max(last, Number(/(\d+)\.json$/.exec(path)?.[1] ?? 0))
+    const number = Number(/(\d+)\.json$/.exec(path)?.[1] ?? 0)
+    if (Math.floor(number / notesOfOneShard) !== shard) continue
+    last = Math.max(last, number)
     const note = await readNote(storage, path)
     if (note !== undefined && (await areThere(storage, note.artifacts))) notes.push(note)
     else await storage.remove(path)

@@ -7,7 +7,18 @@ import type { Storage } from '../storage/storage.ts'
 import type { Artifact, ArtifactWriter } from './artifact.ts'
 import { createArtifactWriter } from './artifact-writer.ts'
 import { checkPresence } from './check-presence.ts'
-import { backupPrefix, componentPrefix, isBackupId, manifestPath, manifestSumPath, notesPrefix, sharedPrefix, storedBy } from './layout.ts'
+import {
+  backupPrefix,
+  componentPrefix,
+  isBackupId,
+  manifestPath,
+  manifestSumPath,
+  notesPrefix,
+  planPath,
+  sharedPrefix,
+  shardsPrefix,
+  storedBy,
+} from './layout.ts'
 import { type Manifest, manifestSchema } from './manifest.ts'
 import { type Note, pathsUnder } from './notes.ts'
 
@@ -93,7 +104,9 @@ function checkList({ id, artifacts }: Manifest): void {
 /** The backup stands whether or not its notes could be removed; `verify` mentions those that stay. */
 async function forgetNotes(storage: Storage, id: string, context: Context): Promise<void> {
   try {
-    for (const path of await pathsUnder(storage, notesPrefix(id))) await storage.remove(path)
+    for (const prefix of [notesPrefix(id), shardsPrefix(id), planPath(id)]) {
+      for (const path of await pathsUnder(storage, prefix)) await storage.remove(path)
+    }
   } catch (error) {
     context.emit({ type: 'log', level: 'warning', message: `notes of finished work stay in ${notesPrefix(id)}: ${describeError(error)}` })
   }

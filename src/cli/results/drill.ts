@@ -1,7 +1,7 @@
 import type { DrillResult } from '../../commands/drill.ts'
 import type { OriginalRouteResult } from '../../commands/original-route.ts'
 import { renderMatrixTable } from '../../drill/report/matrix-table.ts'
-import type { Display } from '../run-command.ts'
+import type { Display } from '../outcome.ts'
 
 /** The validation matrix, and where it was written. */
 export function drillText(result: DrillResult | OriginalRouteResult, display: Display): string {

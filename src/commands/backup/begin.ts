@@ -1,11 +1,13 @@
 import type { DatapipeConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
+import { DatapipeError } from '../../base/errors.ts'
 import { connectorStates } from '../../components/connect/inventory.ts'
 import { resumeConnectors } from '../../components/connect/control.ts'
-import { newBackupId } from '../../repository/layout.ts'
+import { newBackupId, planPath } from '../../repository/layout.ts'
 import { newestId } from '../../repository/list-ids.ts'
 import { discardUnfinished, resumeUnfinished } from '../../repository/unfinished.ts'
 import { type BackupWriter, createBackupWriter } from '../../repository/write-backup.ts'
+import { waitingPlans } from '../../repository/waiting-plans.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { stoppedNote } from './take-point.ts'
 
@@ -18,9 +20,17 @@ interface BeginOptions {
 
 /**
  * Goes on with an unfinished backup, or begins a new one. A backup that was killed inside its barrier has left connectors stopped: its notes
- * name them, and they are resumed here, before anything else.
+ * name them, and they are resumed here, before anything else. Throws `locked` when one waits for its shards.
  */
 export async function beginBackup({ storage, fresh, config, context }: BeginOptions): Promise<BackupWriter> {
+  const [waiting] = await waitingPlans(storage)
+  if (waiting !== undefined && !fresh) {
+    throw new DatapipeError('locked', `backup ${waiting.id} is planned and waits for its shards`, {
+      path: planPath(waiting.id),
+      hint: `store them and run \`datapipe backup --merge ${waiting.id}\`, or give it up with --fresh`,
+    })
+  }
+  if (waiting !== undefined) await discardUnfinished(storage, context)
   const adopted = await resumeUnfinished(storage, context)
   if (adopted !== undefined) await resumeLeftStopped(adopted, config, context)
   if (adopted !== undefined && !fresh) return adopted

@@ -3,7 +3,7 @@ import { type Context, inPhase } from '../../base/context.ts'
 import { parseLsn } from '../../base/lsn.ts'
 import { backupConnect, plainSecretsIn } from '../../components/connect/backup.ts'
 import type { ConnectPart } from '../../components/connect/part.ts'
-import { assembleKafkaPart, backupTopics } from '../../components/kafka/backup.ts'
+import { assembleKafkaPart, backupTopics, storeTopics } from '../../components/kafka/backup.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
 import { inventorySecurity } from '../../components/kafka/security-inventory.ts'
 import type { WalCapture } from '../../components/postgres/capture-wal.ts'
@@ -16,7 +16,7 @@ import { align } from '../../recovery-point/align.ts'
 import type { BackupWriter } from '../../repository/write-backup.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { sideBySide } from '../side-by-side.ts'
-import { findEarlierTopics } from './earlier.ts'
+import { findEarlier } from './earlier.ts'
 import type { Sources } from './sources.ts'
 import type { TakenPoint } from './take-point.ts'
 import { topicKinds } from './topic-kinds.ts'
@@ -29,6 +29,8 @@ export interface CaptureOptions {
   postgres: { wal: WalCapture; base: BasePart; stored?: WalPart | undefined } | undefined
   /** Where to look for topics that an earlier backup holds; undefined when every byte is to be stored anew. */
   earlierIn: Storage | undefined
+  /** The topics' records are left to shards: the parts come without partitions. */
+  inShards?: boolean
   writer: BackupWriter
   context: Context
 }
@@ -90,9 +92,13 @@ async function captureWal({ postgres, point, writer }: CaptureOptions) {
   return wal.collect(point.lsn, { writer: writer.component('postgres'), fromSegment: base.startSegment, timeline: base.timeline, stored })
 }
 
-async function captureTopics({ config, point: { topics, frozen }, earlierIn, writer, context }: CaptureOptions) {
+async function captureTopics({ config, point: { topics, frozen }, earlierIn, inShards, writer, context }: CaptureOptions) {
   if (config.kafka === undefined || topics === undefined || frozen === undefined) throw new TypeError('no topics')
-  const earlier = earlierIn && (await findEarlierTopics(earlierIn, frozen.clusterId, context))
+  if (inShards) {
+    const none = new Map(topics.map(({ name }) => [name, []]))
+    return storeTopics({ config: config.kafka, topics, frozen: { ...frozen, topics: none }, writer: writer.component('kafka'), context })
+  }
+  const earlier = earlierIn && (await findEarlier(earlierIn, frozen.clusterId, context))?.topics
   return backupTopics({ config: config.kafka, topics, frozen, earlier, writer: writer.component('kafka'), context })
 }
 

@@ -4,7 +4,7 @@ import { answers } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
 import { formatLsn, parseLsn } from '../../base/lsn.ts'
 import { endOffsetsOf } from '../../components/kafka/freeze.ts'
-import { encodeKafkaPart } from '../../components/kafka/part.ts'
+import { encodeKafkaPart, parseKafkaPart } from '../../components/kafka/part.ts'
 import type { PostgresPart } from '../../components/postgres/part.ts'
 import { type BackupEntry, describeManifest } from '../../repository/list-backups.ts'
 import { type Manifest, manifestFormat, type RecoveryPoint } from '../../repository/manifest.ts'
@@ -47,6 +47,8 @@ export interface StoreOptions {
   recording: Recording
   /** Runs when everything is stored, right before this becomes a backup and its notes go. */
   beforeCommit?: () => Promise<void>
+  /** Leave the topics' records to shards. */
+  inShards?: boolean
 }
 
 /**
@@ -54,9 +56,48 @@ export interface StoreOptions {
  * the base backup is there.
  */
 export async function storeBackup(options: StoreOptions): Promise<{ result: BackupResult; postgres: PostgresPart | undefined }> {
+  const { writer, recording } = options
+  const started = performance.now()
+  const { manifest, point, captured } = await gather(options)
+  await options.beforeCommit?.()
+  await inPhase(recording.context, 'write the manifest', () => writer.commit(manifest))
+  return {
+    result: { ...resultOf(manifest, writer, started), pausedSeconds: point.pausedSeconds, attempts: point.attempts },
+    postgres: captured.postgres,
+  }
+}
+
+/** What a committed manifest says, for people and programs. `started`: `performance.now()` when it began. */
+export function resultOf(manifest: Manifest, { resumed }: { resumed: boolean }, started: number): BackupResult {
+  const { kafka } = manifest.components
+  const topics = kafka === undefined ? [] : parseKafkaPart(kafka).topics
+  return {
+    exitCode: manifest.complete ? answers.ok : answers.incomplete,
+    id: manifest.id,
+    resumed,
+    recoveryPoint: manifest.recoveryPoint,
+    pausedSeconds: 0,
+    attempts: 0,
+    artifacts: manifest.artifacts.length,
+    bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    earlier: describeManifest(manifest).earlier,
+    records: Number(topics.flatMap(({ partitions }) => partitions).reduce((sum, { committedRecords }) => sum + committedRecords, 0n)),
+    seconds: (performance.now() - started) / 1000,
+    phases: manifest.phases,
+    findings: manifest.findings,
+  }
+}
+
+export interface Gathered {
+  manifest: Manifest
+  point: TakenPoint
+  captured: Captured
+}
+
+/** Takes the point and stores what belongs to it. The manifest is not written: with `inShards` it still lacks the topics' partitions. */
+export async function gather(options: StoreOptions): Promise<Gathered> {
   const { config, sources, writer, postgres } = options
   const { context, phases, findings } = options.recording
-  const started = performance.now()
   const point = await takePoint({
     config,
     sources,
@@ -64,7 +105,16 @@ export async function storeBackup(options: StoreOptions): Promise<{ result: Back
     notBefore: postgres && parseLsn(postgres.base.stopLsn),
     context,
   })
-  const captured = await capture({ config, sources, point, postgres, earlierIn: options.full ? undefined : options.storage, writer, context })
+  const captured = await capture({
+    config,
+    sources,
+    point,
+    postgres,
+    earlierIn: options.full ? undefined : options.storage,
+    inShards: options.inShards ?? false,
+    writer,
+    context,
+  })
   findings.push(...captured.findings, ...unheld(sources))
   const recoveryPoint = recoveryPointOf(writer.id, point, captured)
   const complete = !findings.some(({ severity }) => severity === 'harm')
@@ -87,24 +137,7 @@ export async function storeBackup(options: StoreOptions): Promise<{ result: Back
     phases,
     artifacts: writer.artifacts(),
   }
-  await options.beforeCommit?.()
-  await inPhase(context, 'write the manifest', () => writer.commit(manifest))
-  const result: BackupResult = {
-    exitCode: complete ? answers.ok : answers.incomplete,
-    id: writer.id,
-    resumed: writer.resumed,
-    recoveryPoint,
-    pausedSeconds: point.pausedSeconds,
-    attempts: point.attempts,
-    artifacts: manifest.artifacts.length,
-    bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
-    earlier: describeManifest(manifest).earlier,
-    records: Number(captured.records),
-    seconds: (performance.now() - started) / 1000,
-    phases,
-    findings,
-  }
-  return { result, postgres: captured.postgres }
+  return { manifest, point, captured }
 }
 
 function recoveryPointOf(id: string, point: TakenPoint, { postgres, kafka }: Captured): RecoveryPoint {

@@ -3,13 +3,14 @@ import type { Context } from '../../base/context.ts'
 import type { Finding } from '../../base/finding.ts'
 import { connectKafka } from '../../clients/kafka/kafka-client.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
+import type { ArtifactSummary } from './artifact-summary.ts'
 import { type BackedUpPartition, backupPartition } from './backup-partition.ts'
 import type { FrozenTopics } from './freeze.ts'
 import { goOn } from './go-on.ts'
 import { inLanes } from './in-lanes.ts'
-import type { GroupSnapshot, KafkaPart, TopicPart } from './part.ts'
+import type { GroupSnapshot, KafkaPart, PartitionPart, TopicPart } from './part.ts'
 import { type EarlierTopics, writeProgress } from './progress-file.ts'
-import { mergeSchemaIds } from './schema-ids.ts'
+import { joinSchemaIds, mergeSchemaIds } from './schema-ids.ts'
 import type { TopicInfo } from './select-topics.ts'
 
 export interface BackupTopicsOptions {
@@ -42,6 +43,25 @@ export interface BackedUpTopics {
  * is incomplete. Work of an interrupted run and of earlier backups is gone on with. Throws `kafka-corrupt`, `unreachable`, `storage-failed`.
  */
 export async function backupTopics(options: BackupTopicsOptions): Promise<BackedUpTopics> {
+  const { partitions, ...backedUp } = await storeTopics(options)
+  await writeProgress(
+    options.writer,
+    backedUp.topics.map(({ name, topicId }) => ({ name, topicId, partitions: partitions.filter(({ topic }) => topic === name).map(progressOf) })),
+  )
+  return backedUp
+}
+
+/** One partition that was stored, with the summaries of all its files. */
+export interface StoredPartition {
+  topic: string
+  part: PartitionPart
+  summaries: ArtifactSummary[]
+}
+
+const progressOf = ({ part: { partition }, summaries }: StoredPartition) => ({ partition, summaries })
+
+/** The same for the partitions that `frozen` names, without the file that the next backup goes on from: the topics may be stored in shards. */
+export async function storeTopics(options: BackupTopicsOptions): Promise<BackedUpTopics & { partitions: StoredPartition[] }> {
   const { config, topics, frozen, writer, context } = options
   await using client = await connectKafka(config, context)
   const { plans, findings: surprises } = await goOn({ client, topics, frozen, earlier: options.earlier, writer })
@@ -74,17 +94,10 @@ export async function backupTopics(options: BackupTopicsOptions): Promise<Backed
   const now = await client.retrying(() => client.topics(topics.map(({ name }) => name)))
   findings.push(...replacedTopics(now, topics, findings))
   const parts = topics.map((topic) => assembleTopic(topic, frozen, done))
-  await writeProgress(
-    writer,
-    topics.map(({ name, topicId }) => ({
-      name,
-      topicId,
-      partitions: (frozen.topics.get(name) ?? []).map(({ partition }) => ({
-        partition,
-        summaries: done.get(`${name}/${partition}`)?.summaries ?? [],
-      })),
-    })),
-  )
+  const partitions = work.flatMap(({ topic, partition }) => {
+    const stored = done.get(`${topic.name}/${partition.partition}`)
+    return stored === undefined ? [] : [{ topic: topic.name, part: stored.part, summaries: stored.summaries }]
+  })
   const results = [...done.values()]
   return {
     clusterId: client.clusterId,
@@ -92,12 +105,30 @@ export async function backupTopics(options: BackupTopicsOptions): Promise<Backed
     features: await client.features(),
     topics: parts,
     findings,
+    partitions,
     bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
     records: results.reduce((sum, { part }) => sum + part.committedRecords, 0n),
   }
 }
 
 /** The component's part of the manifest. `kindOf` names the kind of a topic, when the caller knows it. */
+/**
+ * Puts together what shards have stored of one topic, partitions in order, and remembers it for the next backup. `topics` are the parts
+ * that `storeTopics` gave for no partition at all.
+ */
+export async function joinShards(topics: TopicPart[], stored: StoredPartition[], writer: ArtifactWriter): Promise<TopicPart[]> {
+  const own = (name: string) => stored.filter(({ topic }) => topic === name).sort((a, b) => a.part.partition - b.part.partition)
+  await writeProgress(
+    writer,
+    topics.map(({ name, topicId }) => ({ name, topicId, partitions: own(name).map(progressOf) })),
+  )
+  return topics.map((topic) => ({
+    ...topic,
+    partitions: own(topic.name).map(({ part }) => part),
+    schemaIds: mergeSchemaIds(own(topic.name).map(({ summaries }) => joinSchemaIds(summaries.map(({ schemaIds }) => schemaIds)))),
+  }))
+}
+
 export function assembleKafkaPart(
   backedUp: BackedUpTopics,
   groups: GroupSnapshot[],

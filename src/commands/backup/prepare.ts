@@ -1,0 +1,54 @@
+import type { DatapipeConfig } from '../../base/config.ts'
+import { type Context, inPhase } from '../../base/context.ts'
+import { baseBackup } from '../../components/postgres/base-backup.ts'
+import { startWalCapture } from '../../components/postgres/capture-wal.ts'
+import { lockRepository } from '../../repository/lock.ts'
+import { initRepository } from '../../repository/marker.ts'
+import { openStorage } from '../../storage/open-storage.ts'
+import { beginBackup } from './begin.ts'
+import { recording } from './recording.ts'
+import { lookAtSources } from './sources.ts'
+import { makeSpool } from './spool.ts'
+import { standsAlone } from './stands-alone.ts'
+import type { StoreOptions } from './store-backup.ts'
+
+export interface PrepareOptions {
+  config: DatapipeConfig
+  fresh?: boolean
+  full?: boolean
+  label?: string
+}
+
+/**
+ * Everything up to the recovery point, held while `use` works: the locked repository, the backup that is begun or gone on with, WAL capture,
+ * and the base backup.
+ */
+export async function withPrepared<T>(options: PrepareOptions, outer: Context, use: (prepared: StoreOptions) => Promise<T>): Promise<T> {
+  const { config } = options
+  const startedAt = outer.now().toISOString()
+  const recorded = recording(outer)
+  const { context } = recorded
+  const storage = openStorage(config.repository.url)
+  const layout = await initRepository(storage, context)
+  await using _lock = await lockRepository(storage, 'backup', context)
+  // First of all: a killed backup may have left connectors stopped, and what is looked at next must be the pipeline as it is meant to be.
+  const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
+  const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+  await using spool = await makeSpool(context)
+  const spoolDirectory = spool.directory
+  const { postgres } = config
+  await using wal = postgres && (await startWalCapture({ config: postgres, spoolDirectory, writer: writer.component('postgres'), context }))
+  const taking = postgres && { config: postgres, writer: writer.component('postgres'), spoolDirectory, context }
+  const base = taking && (await inPhase(context, 'base backup', () => baseBackup(taking)))
+  return await use({
+    config,
+    storage,
+    writer,
+    sources,
+    postgres: wal && base && { wal, base },
+    full: options.full === true || standsAlone(layout, context),
+    label: options.label,
+    startedAt,
+    recording: recorded,
+  })
+}
