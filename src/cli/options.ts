@@ -191,6 +191,9 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--output DIR', text: 'where the files go; none is overwritten', required: true },
       { flags: '--format FORMAT', text: 'default: avro-json', choices: exportFormats },
       { flags: '--columns COLUMN...', text: 'beside the value of avro-json, in the order of the consumer', choices: columnChoices },
+      { flags: '--from-time TIME', text: 'records from this time on (2026-11-25T09:00:00Z, or milliseconds since 1970)' },
+      { flags: '--to-time TIME', text: 'records before this time' },
+      { flags: '--offsets TOPIC/PARTITION=FROM..TO...', text: 'these offsets alone, TO not included; either end may be left out' },
     ],
     examples: [
       "export latest --topic 'shop.*' --columns key ids partition timestamp --output exported",

@@ -97,6 +97,7 @@ export const commands: Readonly<Record<string, Command>> = {
       output: input.text('output') ?? '',
       format: input.choice('format', exportFormats) ?? 'avro-json',
       columns: input.choices('columns', columnChoices) ?? [],
+      ...defined({ offsets: input.list('offsets'), fromTime: input.text('from-time'), toTime: input.text('to-time') }),
     }
     return outcome(await exportTopics(options, context), exportText)
   },

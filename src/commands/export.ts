@@ -5,6 +5,7 @@ import { answers, DatapipeError } from '../base/errors.ts'
 import { encodeTopic } from '../components/kafka/artifact-path.ts'
 import { matchesAny } from '../components/kafka/match-names.ts'
 import type { TopicPart } from '../components/kafka/part.ts'
+import { checkRange, isInTime, narrowTopic, type RecordRange } from '../components/kafka/record-range.ts'
 import { readPartSnapshot } from '../components/registry/part.ts'
 import type { ArtifactReader } from '../repository/artifact.ts'
 import { type Backup, openBackup } from '../repository/open-backup.ts'
@@ -17,9 +18,10 @@ import { rawLine } from './export/raw-lines.ts'
 import { storedTopicRecords } from './export/stored-records.ts'
 import { type SchemaOf, storedSchemas } from './export/stored-schemas.ts'
 import { writeFileWhole } from './export/write-file.ts'
+import { type RangeOptions, rangeOf } from './restore/kafka-choices.ts'
 import { partsOf } from './restore/parts.ts'
 
-export interface ExportOptions {
+export interface ExportOptions extends RangeOptions {
   config: DatapipeConfig
   /** An id, the beginning of one, or `latest`. */
   backup: string
@@ -49,13 +51,15 @@ export async function exportTopics(options: ExportOptions, context: Context): Pr
   const { kafka, registry } = partsOf(backup)
   if (kafka === undefined) throw new DatapipeError('usage', `backup ${backup.id} holds no topics`, { path: backup.id })
   const topics = chosenTopics(kafka.topics, options.topics, backup.id)
+  const range = rangeOf(options)
+  if (range) checkRange(topics, range)
   const needsSchemas = options.format === 'avro-json'
   if (needsSchemas && registry === undefined)
     throw new DatapipeError('not-supported', `backup ${backup.id} holds no schemas`, { path: backup.id, hint: 'export with --format raw' })
   const schemaOf = needsSchemas && registry !== undefined ? storedSchemas(await readPartSnapshot(registry, backup.component('registry'))) : noSchemas
   const files: ExportResult['files'] = []
   for (const topic of topics)
-    files.push(await inPhase(context, `export ${topic.name}`, () => exportTopic({ options, backup, topic, schemaOf, context })))
+    files.push(await inPhase(context, `export ${topic.name}`, () => exportTopic({ options, backup, topic, range, schemaOf, context })))
   return { exitCode: answers.ok, backup: backup.id, files }
 }
 
@@ -70,18 +74,22 @@ interface TopicExport {
   options: ExportOptions
   backup: Backup
   topic: TopicPart
+  range: RecordRange | undefined
   schemaOf: SchemaOf
   context: Context
 }
 
-async function exportTopic({ options, backup, topic, schemaOf, context }: TopicExport): Promise<ExportResult['files'][number]> {
+async function exportTopic({ options, backup, topic, range, schemaOf, context }: TopicExport): Promise<ExportResult['files'][number]> {
   const { format } = options
   const columns = format === 'raw' ? [] : columnsOf(options.columns ?? [])
   const file = `${encodeTopic(topic.name)}.${format === 'raw' ? 'raw.jsonl' : 'avro.json'}`
   const path = join(resolve(options.output), file)
   const losses = countLosses(format, columns)
   const lines = avroJsonLines(topic.name, columns, schemaOf)
-  await writeFileWhole(path, portions(backup.component('kafka'), topic, { format, lines, losses, context }))
+  await writeFileWhole(
+    path,
+    portions(backup.component('kafka'), range ? narrowTopic(topic, range) : topic, { format, lines, losses, range, context }),
+  )
   const schemas = (side: 'key' | 'value') => [...lines.used[side].values()].map(({ id, schema, referenced }) => ({ id, schema, referenced }))
   const about: ExportAbout = {
     format: 1,
@@ -89,6 +97,7 @@ async function exportTopic({ options, backup, topic, schemaOf, context }: TopicE
     file,
     topic: topic.name,
     backup: backup.id,
+    ...describeRange(options),
     records: losses.records,
     tombstones: losses.tombstones,
     partitions: losses.partitions,
@@ -100,19 +109,27 @@ async function exportTopic({ options, backup, topic, schemaOf, context }: TopicE
   return { ...about, path }
 }
 
+/** That it is a part, and which. */
+function describeRange({ offsets, fromTime, toTime }: RangeOptions): { only?: RangeOptions } {
+  const only = { ...(offsets && { offsets }), ...(fromTime !== undefined && { fromTime }), ...(toTime !== undefined && { toTime }) }
+  return Object.keys(only).length === 0 ? {} : { only }
+}
+
 interface Lines {
   format: ExportFormat
   lines: ReturnType<typeof avroJsonLines>
   losses: ReturnType<typeof countLosses>
+  range: RecordRange | undefined
   context: Context
 }
 
 /** Lines in portions of some size: a file of millions of them is not written one by one. */
-async function* portions(reader: ArtifactReader, topic: TopicPart, { format, lines, losses, context }: Lines): AsyncGenerator<Buffer> {
+async function* portions(reader: ArtifactReader, topic: TopicPart, { format, lines, losses, range, context }: Lines): AsyncGenerator<Buffer> {
   let pending: Buffer[] = []
   let size = 0
   for await (const record of storedTopicRecords(reader, topic)) {
     if (context.signal.aborted) throw new DatapipeError('interrupted', `interrupted while exporting ${topic.name}`)
+    if (!isInTime(range, record.timestamp)) continue
     losses.see(record)
     const line = format === 'raw' ? rawLine(record) : Buffer.from(lines.line(record))
     pending.push(line)

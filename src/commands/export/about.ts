@@ -19,6 +19,8 @@ export const aboutSchema = z.strictObject({
   topic: z.string(),
   /** The backup's id. */
   backup: z.string(),
+  /** The part of the records that was asked for, as it was typed; without it: all. */
+  only: z.strictObject({ offsets: z.array(z.string()).optional(), fromTime: z.string().optional(), toTime: z.string().optional() }).optional(),
   records: count,
   /** Records with a null value: lines `null`. */
   tombstones: count,

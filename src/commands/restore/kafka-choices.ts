@@ -8,8 +8,17 @@ import { parseRename, renameTopics } from '../../components/kafka/rename-topics.
 import type { TopicChoices } from '../../components/kafka/topic-choices.ts'
 import type { TopicChoice } from './choose-topics.ts'
 
+/** A part of the records, as it was typed. */
+export interface RangeOptions {
+  /** `TOPIC/PARTITION=FROM..TO`. */
+  offsets?: string[]
+  /** ISO 8601 with a zone, or milliseconds since 1970: from (inclusive) to (exclusive). */
+  fromTime?: string
+  toTime?: string
+}
+
 /** What of Kafka is restored, and how, as it was typed. */
-export interface KafkaRestoreOptions {
+export interface KafkaRestoreOptions extends RangeOptions {
   /** Globs of the backup's topics; each must match one that carries data. */
   topics?: string[]
   /** `FROM=TO`, with wildcards on both sides. */
@@ -18,11 +27,6 @@ export interface KafkaRestoreOptions {
   /** `TOPIC=N`. */
   repartition?: string[]
   preserveOffsets?: boolean
-  /** `TOPIC/PARTITION=FROM..TO`. */
-  offsets?: string[]
-  /** ISO 8601 with a zone, or milliseconds since 1970: from (inclusive) to (exclusive). */
-  fromTime?: string
-  toTime?: string
   withoutGroups?: boolean
   /** File for the offset map. */
   offsetMap?: string
@@ -104,7 +108,8 @@ function countsOf(texts: string[], data: string[]): Map<string, number> {
   )
 }
 
-function rangeOf({ offsets, fromTime, toTime }: KafkaRestoreOptions): RecordRange | undefined {
+/** Undefined when none was typed. Throws `usage`. */
+export function rangeOf({ offsets, fromTime, toTime }: RangeOptions): RecordRange | undefined {
   if (offsets === undefined && fromTime === undefined && toTime === undefined) return undefined
   const range: RecordRange = {
     ...(offsets === undefined ? {} : { offsets: new Map(offsets.map(parseOffsetRange)) }),

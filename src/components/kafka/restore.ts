@@ -39,10 +39,13 @@ export interface TopicRestorePlan {
 export async function planRestoreTopics(options: PlanRestoreOptions): Promise<TopicRestorePlan> {
   await using client = await connectKafka(options.config, options.context)
   const targets = await findTargets(client, options)
-  return { steps: targets.flatMap(describeTarget), findings: targets.flatMap(({ findings }) => findings) }
+  return {
+    steps: targets.flatMap((target) => describeTarget(target, options.range !== undefined)),
+    findings: targets.flatMap(({ findings }) => findings),
+  }
 }
 
-function describeTarget({ topic, name, partitions, replicationFactor, existing, configs }: RestoreTarget): PlanStep[] {
+function describeTarget({ topic, name, partitions, replicationFactor, existing, configs }: RestoreTarget, isPart: boolean): PlanStep[] {
   const settings = Object.entries(configs).map(([key, value]) => `, ${key}=${value}`)
   const shape = `${partitions} partitions, replication factor ${replicationFactor}${settings.join('')}`
   const records = topic.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
@@ -52,7 +55,7 @@ function describeTarget({ topic, name, partitions, replicationFactor, existing, 
   return [
     step(existing === undefined ? `create topic ${name} (${shape})` : `take the empty topic ${name} and set its configuration (${shape})`),
     step(
-      `load ${records} records${origin} into ${name}${spread} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
+      `load ${isPart ? `those of ${records} records that are in the range,` : `${records} records`}${origin} into ${name}${spread} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
     ),
   ]
 }
