@@ -34,7 +34,11 @@ export interface Bench extends AsyncDisposable {
 }
 
 /** A real server, its configuration in the given archive mode, and a repository in a temporary directory. */
-export async function startBench(mode: 'directory' | 'receive', settings: Record<string, string> = {}): Promise<Bench> {
+export async function startBench(
+  mode: 'directory' | 'receive',
+  settings: Record<string, string> = {},
+  compression?: PostgresConfig['compression'],
+): Promise<Bench> {
   const server = await startTestServer(settings)
   const repository = await mkdtemp(join(tmpdir(), 'datapipe-repository-'))
   const context = silentContext()
@@ -42,6 +46,7 @@ export async function startBench(mode: 'directory' | 'receive', settings: Record
     url: server.url,
     dataDirectory: server.dataDirectory,
     archive: mode === 'directory' ? { mode, path: server.archiveDirectory } : { mode },
+    ...(compression === undefined ? {} : { compression }),
   })
   const storage = localStorage(repository)
   const client = await connectPostgres(server.url)
@@ -58,9 +63,9 @@ export async function startBench(mode: 'directory' | 'receive', settings: Record
       try {
         await using capture = await startWalCapture({ config, spoolDirectory, context })
         const probe = await probePostgres(config, context)
-        const base = await baseBackup({ config, writer, spoolDirectory, context })
+        const base = await baseBackup({ config, writer, context })
         const lsn = await meanwhile()
-        const wal = await capture.collect(lsn, { writer, fromSegment: base.startSegment, timeline: base.timeline })
+        const wal = await capture.collect(lsn, { writer, fromSegment: base.startSegment, timeline: base.timeline, parse: base })
         const part = { server: serverPart(probe), base, wal }
         return {
           part,

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { appendFile, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
@@ -10,9 +12,12 @@ import { diffPostgres, restorePostgres, verifyPostgres, withScratchServer } from
 import { walArtifactPath } from '../src/components/postgres/wal-segment.ts'
 import { commitEnd, startBench, startWriter } from './postgres-backup.ts'
 
-describe.each(['directory', 'receive'] as const)('archive mode %s', (mode) => {
+describe.each([
+  ['directory', 'zstd'],
+  ['receive', 'lz4'],
+] as const)('archive mode %s, compression %s', (mode, compression) => {
   test('a server that was destroyed comes back at exactly the recovery point, while a writer went on', async () => {
-    await using bench = await startBench(mode)
+    await using bench = await startBench(mode, {}, compression)
     const { client, server, config } = bench
     await client.query('CREATE TABLE ledger (id bigserial PRIMARY KEY, n int)')
     await client.query('INSERT INTO ledger (n) SELECT generate_series(1, 20000)')
@@ -32,6 +37,9 @@ describe.each(['directory', 'receive'] as const)('archive mode %s', (mode) => {
     await server.stop('immediate')
     await rm(server.dataDirectory, { recursive: true })
 
+    expect(backed.part.base.archives.map(({ artifact }) => artifact.path.split('.').slice(1).join('.'))).toEqual([
+      compression === 'lz4' ? 'tar.lz4' : 'tar.zst',
+    ])
     for (let round = 1; round <= 2; round++) {
       await using restored = await restorePostgres({ ...backed, config, context: bench.context })
       expect(await restored.query('SELECT id, n FROM ledger ORDER BY id')).toEqual(expected)
@@ -129,6 +137,25 @@ test('verify finds nothing in a good backup, and names a missing segment, a chan
   ])
 })
 
+test('verify compares every file in the archives with the list that the server made of them', async () => {
+  await using bench = await startBench('directory')
+  const { client, context } = bench
+  await client.query("CREATE TABLE t AS SELECT 'a row' AS text FROM generate_series(1, 1000); CHECKPOINT")
+  const [table] = await client.query<{ path: string }>("SELECT pg_relation_filepath('t') AS path")
+  const { part, reader, recoveryPoint } = await bench.backUp(() => commitEnd(client))
+  const [archive] = part.base.archives
+  const path = join(bench.repository, archive?.artifact.path ?? '')
+  const plain = zstdDecompressSync(await readFile(path))
+  // Stored anew, so that nothing but the contents of one file differs: the archive and its SHA-256 are sound.
+  plain[plain.indexOf('a row')] = 0x41
+  const bytes = zstdCompressSync(plain)
+  await writeFile(path, bytes)
+  if (archive !== undefined) Object.assign(archive.artifact, { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  expect(await verifyPostgres(part, reader, recoveryPoint, context)).toMatchObject([
+    { code: 'artifact-damaged', item: part.base.backupManifest.path, message: expect.stringContaining(`${table?.path} has another CRC32C`) },
+  ])
+})
+
 test('a segment that never came into the archive is a wal-gap of the backup', async () => {
   await using bench = await startBench('directory')
   const { client, server } = bench
@@ -144,6 +171,25 @@ test('a segment that never came into the archive is a wal-gap of the backup', as
     return commitEnd(client)
   })
   await expect(backup).rejects.toMatchObject({ code: 'wal-gap' })
+})
+
+test('a record of the base backup that cannot be read in the archive breaks the backup', async () => {
+  await using bench = await startBench('directory')
+  const { client, server } = bench
+  const backup = bench.backUp(async () => {
+    // The base backup begins and ends in the segment before this one, right behind the header of its first page.
+    const [row] = await client.query<{ name: string; system: string }>(
+      'SELECT pg_walfile_name(pg_current_wal_lsn() - 16 * 1024 * 1024 + 100) AS name, system_identifier::text AS system FROM pg_control_system()',
+    )
+    const segment = join(server.archiveDirectory, row?.system ?? '', '00000001', row?.name ?? '')
+    await waitUntil(() => existsSync(segment), { what: segment, timeoutMs: 60_000 })
+    const bytes = await readFile(segment)
+    bytes[0x28 + 30] = (bytes[0x28 + 30] ?? 0) ^ 1
+    await writeFile(segment, bytes)
+    await client.query('CREATE TABLE t (a int)')
+    return commitEnd(client)
+  })
+  await expect(backup).rejects.toMatchObject({ code: 'archive-broken', message: expect.stringContaining('the WAL of the base backup') })
 })
 
 test('what a plain server has beside tables comes back: tablespaces, leftovers of an earlier recovery, a prepared transaction told', async () => {
@@ -224,7 +270,7 @@ test('a restored server can be backed up and restored again, on its own timeline
 })
 
 test('a server whose configuration lies outside its data directory (Debian) comes back with it', async () => {
-  await using bench = await startBench('receive')
+  await using bench = await startBench('receive', {}, 'client-zstd')
   const { server, config, context } = bench
   const etc = join(server.directory, 'etc')
   await bench.client[Symbol.asyncDispose]()
@@ -269,6 +315,10 @@ test('an interrupted restore stops its server and leaves the target empty', asyn
     const context = silentContext({
       signal: controller.signal,
       emit: (event) => {
+        // Until the last byte is there, and durable, no server can be started on it.
+        if (event.type === 'progress' && event.task === 'unpack base backup') {
+          expect(existsSync(join(server.dataDirectory, 'global', 'pg_control'))).toBe(false)
+        }
         if ((event.type === 'progress' && event.task === task) || (event.type === 'phase' && event.name === task)) controller.abort()
       },
     })

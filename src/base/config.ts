@@ -24,7 +24,12 @@ export const postgresConfigSchema = z.strictObject({
   url: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://'),
   /** The server's data directory as this machine sees it: needed to restore, not to back up. */
   dataDirectory: z.string().optional(),
-  /** Where pg_basebackup, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin. */
+  /**
+   * How the base backup is compressed, and where: `zstd` (the default) and `lz4` by the server, where it was built with them, else by
+   * Datapipe with zstd; `client-zstd` by Datapipe in any case, which spares the server's processors.
+   */
+  compression: z.enum(['zstd', 'lz4', 'client-zstd']).optional(),
+  /** Where pg_receivewal, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin. */
   binDirectory: z.string().optional(),
   archive: z
     .discriminatedUnion('mode', [

@@ -60,25 +60,8 @@ export function withDatabase(url: string, database: string): string {
 /** Connects. Throws `unreachable`, `tls-failed` or `unauthorized` naming host and port, `server-refused` for everything else the server says. */
 export async function connectPostgres(url: string, options: ConnectOptions = {}): Promise<PgClient> {
   const address = postgresAddress(url)
-  const target = parseUrl(options.database === undefined ? url : withDatabase(url, options.database))
-  const ssl = postgresTls(target)
-  const client = new pg.Client({
-    connectionString: withoutTls(target),
-    ssl,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 30_000,
-    application_name: 'datapipe',
-    ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
-    types: { getTypeParser: typeParser },
-  })
-  // A connection that breaks while idle tells through this event; the next query then fails with the same error.
-  client.on('error', () => {})
+  const client = await openPostgres(url, options)
   const abort = () => void client.end()
-  try {
-    if (options.signal?.aborted) throw new DatapipeError('interrupted', 'interrupted before connecting to PostgreSQL')
-    await client.connect()
-  } catch (error) {
-    throw (await connectFault(error, address, ssl !== false)) ?? translate(error, address)
-  }
   options.signal?.addEventListener('abort', abort, { once: true })
   const query = async <Row>(sql: string, parameters?: unknown[]): Promise<Row[]> => {
     try {
@@ -109,6 +92,37 @@ export async function connectPostgres(url: string, options: ConnectOptions = {})
       await client.end()
     },
   }
+}
+
+/** What connectPostgres does, for the driver's own client: with `replication` it speaks to a WAL sender. Throws like connectPostgres. */
+export async function openPostgres(url: string, options: ConnectOptions & { replication?: boolean } = {}): Promise<pg.Client> {
+  const address = postgresAddress(url)
+  const target = parseUrl(options.database === undefined ? url : withDatabase(url, options.database))
+  const ssl = postgresTls(target)
+  const settings: pg.ClientConfig & { replication?: string } = {
+    connectionString: withoutTls(target),
+    ssl,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 30_000,
+    application_name: 'datapipe',
+    ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.replication === true ? { replication: 'true' } : {}),
+    types: { getTypeParser: typeParser },
+  }
+  const client = new pg.Client(settings)
+  // A connection that breaks while idle tells through this event; the next query then fails with the same error.
+  client.on('error', () => {})
+  try {
+    if (options.signal?.aborted) throw new DatapipeError('interrupted', 'interrupted before connecting to PostgreSQL')
+    await client.connect()
+  } catch (error) {
+    throw (await connectFault(error, address, ssl !== false)) ?? translate(error, address)
+  }
+  return client
+}
+
+/** What a driver's error means: `unauthorized`, `unreachable`, or `server-refused` with the server's code as `path`. */
+export function postgresFault(error: unknown, url: string): DatapipeError {
+  return translate(error, postgresAddress(url))
 }
 
 const boolean = 16

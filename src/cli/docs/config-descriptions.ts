@@ -4,7 +4,9 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'postgres.url':
     'connection URL of a role with REPLICATION and membership in pg_read_all_data, or of a superuser; TLS by `?sslmode=verify-full&sslrootcert=FILE`',
   'postgres.dataDirectory': "the server's data directory as this machine sees it: needed to restore, not to back up",
-  'postgres.binDirectory': 'where pg_basebackup, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin',
+  'postgres.compression':
+    'of the base backup: `zstd` (when left out) or `lz4` (faster and larger) by the server, where it was built with them; `client-zstd` by Datapipe, to spare the server',
+  'postgres.binDirectory': 'where pg_receivewal, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin',
   'postgres.archive.mode':
     '`receive`: Datapipe streams the WAL itself through a slot of its own; `directory`: the server archives with `datapipe archive-wal` into a directory that Datapipe reads',
   'postgres.archive.slot': 'name of the physical slot, with `mode: receive`',

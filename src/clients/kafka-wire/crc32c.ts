@@ -13,9 +13,9 @@ for (let level = 0; level < 8; level++) {
 }
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array]
 
-/** CRC-32C of `bytes` from `from` to `to`, unsigned, without a driver: eight bytes a step. */
-export function crc32cOf(bytes: Uint8Array, from = 0, to: number = bytes.length): number {
-  let crc = -1
+/** CRC-32C of `bytes` from `from` to `to`, unsigned, without a driver: eight bytes a step. `before` is that of the bytes in front of them. */
+export function crc32cOf(bytes: Uint8Array, from = 0, to: number = bytes.length, before = 0): number {
+  let crc = ~before
   let at = from
   for (const end = to - 7; at < end; at += 8) {
     crc ^= word(bytes, at)

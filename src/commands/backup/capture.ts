@@ -89,7 +89,13 @@ async function captureConnect({ config, sources, point, writer, context }: Captu
 async function captureWal({ postgres, point, writer }: CaptureOptions) {
   if (postgres === undefined || point.lsn === undefined) throw new TypeError('no position in PostgreSQL')
   const { base, wal, stored } = postgres
-  return wal.collect(point.lsn, { writer: writer.component('postgres'), fromSegment: base.startSegment, timeline: base.timeline, stored })
+  return wal.collect(point.lsn, {
+    writer: writer.component('postgres'),
+    fromSegment: base.startSegment,
+    timeline: base.timeline,
+    parse: stored ? undefined : base,
+    stored,
+  })
 }
 
 async function captureTopics({ config, point: { topics, frozen }, earlierIn, inShards, writer, context }: CaptureOptions) {

@@ -9,7 +9,7 @@ const prefix = 'datapipe-backup-'
 const ownerFile = 'owner.json'
 const ownerSchema = z.strictObject({ pid: z.number().int().positive(), birth: z.string().optional() })
 
-/** Room for one copy of the data directory, removed when disposed. */
+/** Room for the WAL that is received until it is stored, removed when disposed. */
 export interface Spool extends AsyncDisposable {
   readonly directory: string
 }

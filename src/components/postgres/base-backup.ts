@@ -1,51 +1,38 @@
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { PostgresConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import { parseLsn, walSegmentName } from '../../base/lsn.ts'
-import { runTool } from '../../clients/exec.ts'
-import { toolConnection } from '../../clients/postgres.ts'
+import { type BaseBackupMessage, type BaseBackupStream, startBaseBackup } from '../../clients/postgres-base-backup.ts'
 import type { Artifact, ArtifactWriter } from '../../repository/artifact.ts'
-import { compressed } from './compression.ts'
+import { parseBackupManifest } from './backup-manifest.ts'
+import { zstdLevel } from './compression.ts'
 import { copyConfigFiles } from './config-files.ts'
+import { type FileChecks, fileChecks } from './file-checks.ts'
 import { type BasePart, basePartSchema } from './part.ts'
 import { type PostgresProbe, probePostgres } from './probe.ts'
-import { fileBytes, tarOf } from './tar.ts'
-import { findPostgresTools, type PostgresTools } from './tools.ts'
+import { storeArchive } from './store-archive.ts'
 
 export interface BaseBackupOptions {
   config: PostgresConfig
   writer: ArtifactWriter
-  /** Room for one uncompressed copy of the data directory; emptied again whatever happens. */
-  spoolDirectory: string
   context: Context
 }
 
 /**
- * Takes a base backup with pg_basebackup, checks every file of it against its SHA-256 manifest with pg_verifybackup, and stores it.
- * Throws like probePostgres; `tool-missing`, `tool-failed` with the programs' own words; `not-supported` for a standby.
+ * Takes a base backup over the replication protocol and stores it as it comes, compressed by the server where it can. Every file in it
+ * is compared with the server's manifest meanwhile, as pg_verifybackup does it. Nothing is written anywhere else.
+ * Throws like probePostgres; `artifact-damaged` when a file differs from the manifest; `not-supported` for a standby.
  */
-export async function baseBackup({ config, writer, spoolDirectory, context }: BaseBackupOptions): Promise<BasePart> {
+export async function baseBackup({ config, writer, context }: BaseBackupOptions): Promise<BasePart> {
   const probe = await probePostgres(config, context)
   if (probe.inRecovery)
     throw new DatapipeError('not-supported', 'the server is a standby: back up its primary', { hint: 'put the primary into postgres.url' })
   const finished = config.archive.mode === 'directory' ? finishedBase(writer, probe) : undefined
   if (finished !== undefined) return finished
-  const tools = await findPostgresTools(config, probe.majorVersion)
-  const spool = join(spoolDirectory, 'base')
-  const spaces = join(spoolDirectory, 'tablespaces')
-  try {
-    const copied = await copyCluster({ config, probe, tools, spool, spaces, context })
-    await runTool(tools.path('pg_verifybackup'), ['--quiet', spool], { signal: context.signal })
-    const base = await storeCluster({ config, probe, writer, spool, spaces, context, bytes: copied })
-    await writer.remember(noteKey, { systemIdentifier: probe.systemIdentifier, base }, baseArtifacts(base))
-    return base
-  } finally {
-    for (const directory of [spool, spaces]) await rm(directory, { recursive: true, force: true })
-  }
+  const base = await copyCluster({ config, probe, writer, context })
+  await writer.remember(noteKey, { systemIdentifier: probe.systemIdentifier, base }, baseArtifacts(base))
+  return base
 }
 
 const noteKey = 'base'
@@ -66,112 +53,123 @@ function finishedBase(writer: ArtifactWriter, probe: PostgresProbe): BasePart | 
   return parsed.data.base
 }
 
-interface CopyOptions {
-  config: PostgresConfig
+interface CopyOptions extends BaseBackupOptions {
   probe: PostgresProbe
-  tools: PostgresTools
-  spool: string
-  spaces: string
-  context: Context
 }
 
-/** Runs pg_basebackup in plain format. Returns the bytes it copied, by its own count. */
-async function copyCluster({ config, probe, tools, spool, spaces, context }: CopyOptions): Promise<number> {
-  const { connection, env } = toolConnection(config.url)
-  let bytes = 0
-  await runTool(
-    tools.path('pg_basebackup'),
-    [
-      `--dbname=${connection}`,
-      `--pgdata=${spool}`,
-      '--format=plain',
-      '--wal-method=stream',
-      '--checkpoint=fast',
-      '--manifest-checksums=SHA256',
-      '--progress',
-      // The spool lives as long as this run: what is stored from it is what must be durable.
-      '--no-sync',
-      '--no-password',
-      '--label=datapipe',
-      ...probe.tablespaces.map(({ oid, location }) => `--tablespace-mapping=${escapeEquals(location)}=${escapeEquals(join(spaces, String(oid)))}`),
-    ],
-    {
-      env,
-      signal: context.signal,
-      onStderrLine(line) {
-        const match = /^\s*(\d+)\/(\d+) kB/.exec(line)
-        if (match === null) return
-        bytes = Number(match[1]) * 1024
-        context.emit({ type: 'progress', task: 'base backup', done: bytes, total: Number(match[2]) * 1024, unit: 'bytes' })
-      },
-    },
-  )
-  return bytes
-}
-
-/** In pg_basebackup's OLD=NEW a literal equals sign carries a backslash. */
-const escapeEquals = (path: string) => path.replaceAll('=', '\\=')
-
-/** What we read of backup_manifest (PostgreSQL documentation, "Backup Manifest Format"). */
-const manifestSchema = z.object({
-  'WAL-Ranges': z.array(z.object({ Timeline: z.number().int(), 'Start-LSN': z.string(), 'End-LSN': z.string() })).min(1),
-})
-
-interface StoreOptions {
-  config: PostgresConfig
-  probe: PostgresProbe
-  writer: ArtifactWriter
-  spool: string
-  spaces: string
-  context: Context
-  bytes: number
-}
-
-async function storeCluster({ config, probe, writer, spool, spaces, context, bytes }: StoreOptions): Promise<BasePart> {
-  const manifestFile = join(spool, 'backup_manifest')
-  const [range, ...others] = manifestSchema.parse(JSON.parse(await readFile(manifestFile, 'utf8')))['WAL-Ranges']
+async function copyCluster(options: CopyOptions): Promise<BasePart> {
+  const { config, probe, writer, context } = options
+  const checks = fileChecks(() => 'CRC32C')
+  await using stream = await startStream(config, context)
+  const received = await receive(stream.messages, checks, options)
+  const manifest = parseBackupManifest(received.manifest)
+  refuseFaults(checks.faults(manifest))
+  const [range, ...others] = manifest.walRanges
   if (range === undefined || others.length > 0) {
     throw new DatapipeError('server-refused', 'the server changed its timeline during the base backup', { hint: 'run the backup again' })
   }
-  let packed = 0
-  const pack = (directory: string, exclude: string[]) =>
-    compressed(
-      Readable.from(
-        counted(tarOf(directory, { exclude, signal: context.signal }), (count) => {
-          packed += count
-          context.emit({ type: 'progress', task: 'store base backup', done: packed, total: bytes, unit: 'bytes' })
-        }),
-        { objectMode: false, highWaterMark: 1 << 18 },
-      ),
-      context.signal,
-    )
-  // The links in pg_tblspc point into the spool: a restore makes its own.
-  const exclude = ['global/pg_control', 'backup_manifest', ...probe.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`)]
-  const archives: BasePart['archives'] = [{ tablespace: null, artifact: await writer.write('base.tar.zst', pack(spool, exclude)) }]
-  for (const tablespace of probe.tablespaces) {
-    const artifact: Artifact = await writer.write(`tablespaces/${tablespace.oid}.tar.zst`, pack(join(spaces, String(tablespace.oid)), []))
-    archives.push({ tablespace, artifact })
-  }
-  const control = await writer.write('pg_control', fileBytes(join(spool, 'global', 'pg_control')))
-  const backupManifest = await writer.write('backup_manifest', fileBytes(manifestFile))
-  const { configFiles, findings } = await copyConfigFiles({ config, probe, writer, context })
+  const control = await writer.write('pg_control', checks.control() ?? Buffer.alloc(0))
+  const backupManifest = await writer.write('backup_manifest', received.manifest)
   return {
-    timeline: range.Timeline,
-    startLsn: range['Start-LSN'],
-    stopLsn: range['End-LSN'],
-    startSegment: walSegmentName(range.Timeline, parseLsn(range['Start-LSN']), BigInt(probe.walSegmentSize)),
-    bytes: packed,
-    archives,
+    timeline: range.timeline,
+    startLsn: range.startLsn,
+    stopLsn: range.endLsn,
+    startSegment: walSegmentName(range.timeline, parseLsn(range.startLsn), BigInt(probe.walSegmentSize)),
+    bytes: checks.bytes(),
+    archives: received.archives,
     control,
     backupManifest,
-    configFiles,
-    findings,
+    ...(await copyConfigFiles({ config, probe, writer, context })),
   }
 }
 
-async function* counted(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncIterable<Uint8Array> {
-  for await (const chunk of source) {
-    count(chunk.byteLength)
-    yield chunk
+/** Compressed by the server, or here where it was built without it. */
+async function startStream(config: PostgresConfig, context: Context): Promise<BaseBackupStream> {
+  let total: number | undefined
+  const start = async (compression: 'zstd' | 'lz4' | undefined) => {
+    const stream = await startBaseBackup(config.url, {
+      label: 'datapipe',
+      compression: compression && { method: compression, ...(compression === 'zstd' && { level: zstdLevel }) },
+      onProgress: (done) => context.emit({ type: 'progress', task: 'base backup', done, total: total ?? done, unit: 'bytes' }),
+      signal: context.signal,
+    })
+    total = stream.bytes
+    return stream
   }
+  if (config.compression === 'client-zstd') return await start(undefined)
+  try {
+    return await start(config.compression ?? 'zstd')
+  } catch (error) {
+    if (!(error instanceof DatapipeError) || error.code !== 'not-supported') throw error
+    context.emit({ type: 'log', level: 'warning', component: 'postgres', message: `${error.message}; zstd is used here instead` })
+    return await start(undefined)
+  }
+}
+
+interface Received {
+  archives: BasePart['archives']
+  manifest: Buffer
+}
+
+/** Archives one after the other, then the manifest. */
+async function receive(messages: AsyncIterable<BaseBackupMessage>, checks: FileChecks, options: CopyOptions): Promise<Received> {
+  const received: Received = { archives: [], manifest: Buffer.alloc(0) }
+  const iterator = messages[Symbol.asyncIterator]()
+  let next = await iterator.next()
+  const data = async function* () {
+    for (next = await iterator.next(); next.done !== true && next.value.kind === 'data'; next = await iterator.next()) yield next.value.bytes
+  }
+  while (next.done !== true) {
+    const message = next.value
+    if (message.kind === 'archive') received.archives.push(await receiveArchive(message.name, data(), checks, options))
+    else if (message.kind === 'manifest') received.manifest = await whole(data())
+    else throw new DatapipeError('server-refused', 'the server sent data that belong to no archive')
+  }
+  return received
+}
+
+async function whole(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of source) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+async function receiveArchive(
+  name: string,
+  source: AsyncIterable<Buffer>,
+  checks: FileChecks,
+  { probe, writer, context }: CopyOptions,
+): Promise<BasePart['archives'][number]> {
+  const [, tar = '', oid, , compression] = /^((\d+)|base)\.tar(\.(zst|lz4))?$/.exec(name) ?? []
+  const tablespace = oid === undefined ? null : (probe.tablespaces.find((known) => String(known.oid) === oid) ?? undefined)
+  if (tar === '' || tablespace === undefined) {
+    throw new DatapipeError('server-refused', `the server sent an archive that is not known: ${name}`, {
+      hint: 'a tablespace was made meanwhile: run the backup again',
+    })
+  }
+  const artifact = await storeArchive({
+    source,
+    isCompressed: compression !== undefined,
+    path: `${tablespace === null ? 'base' : `tablespaces/${tablespace.oid}`}.tar.${compression ?? 'zst'}`,
+    reader: checks.archive(tablespace === null ? '' : `pg_tblspc/${tablespace.oid}/`),
+    writer,
+    signal: context.signal,
+  })
+  return { tablespace, artifact }
+}
+
+/** As many as a person reads. */
+const shownFaults = 5
+
+function refuseFaults(faults: string[]): void {
+  if (faults.length === 0) return
+  const more = faults.length > shownFaults ? `, and ${faults.length - shownFaults} more` : ''
+  throw new DatapipeError(
+    'artifact-damaged',
+    `the base backup is not what the server's manifest lists: ${faults.slice(0, shownFaults).join(', ')}${more}`,
+    {
+      path: 'backup_manifest',
+      hint: 'run the backup again; if that says the same, look at the memory and the disk of both machines',
+    },
+  )
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { PostgresConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
@@ -9,6 +9,7 @@ import { waitUntil } from '../../base/wait-until.ts'
 import { connectPostgres, type PgClient } from '../../clients/postgres.ts'
 import type { Artifact, ArtifactWriter } from '../../repository/artifact.ts'
 import { compressed } from './compression.ts'
+import { parseBaseWal } from './parse-wal.ts'
 import type { WalPart } from './part.ts'
 import { probePostgres } from './probe.ts'
 import { receiveWal } from './receive-wal.ts'
@@ -21,6 +22,8 @@ export interface CollectOptions {
   /** The base backup's first segment and timeline. */
   fromSegment: string
   timeline: number
+  /** The base backup whose own WAL is read record by record before it is stored; left out where that was done. */
+  parse?: { startLsn: string; stopLsn: string } | undefined
   /** WAL behind the same base backup that an earlier backup has stored: it is referred to, not looked for. */
   stored?: WalPart | undefined
   /** How long a segment may take to arrive; 10 minutes when left out. */
@@ -90,6 +93,10 @@ export async function startWalCapture({ config, spoolDirectory, writer, context 
         timeoutMs: options.timeoutMs ?? 600_000,
         check: receiver?.check,
       })
+      if (options.parse !== undefined) {
+        const directory = dirname(await presentPath(source, options.fromSegment))
+        await parseBaseWal({ config, majorVersion: probe.majorVersion, directory, timeline: options.timeline, ...options.parse, context })
+      }
       const segments: WalPart['segments'] = []
       for (const name of names) {
         const artifact = stored.get(name)

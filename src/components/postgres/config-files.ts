@@ -16,7 +16,7 @@ interface CopyOptions {
 }
 
 /**
- * pg_basebackup copies the data directory alone; Debian keeps the configuration in /etc. Such files are stored beside the base backup,
+ * A base backup holds the data directory alone; Debian keeps the configuration in /etc. Such files are stored beside the base backup,
  * as the server itself reads them (they may be on another machine). So are certificates of its TLS, but never their keys: a note names them. Needs pg_read_server_files or a superuser; without it, a warning.
  */
 export async function copyConfigFiles({ config, probe, writer, context }: CopyOptions): Promise<Pick<BasePart, 'configFiles' | 'findings'>> {

@@ -23,7 +23,7 @@ export const basePartSchema = z.strictObject({
   startSegment: walName,
   /** Bytes of the files, before compression. */
   bytes: z.number().int().nonnegative(),
-  /** Zstandard-compressed tar archives: the data directory without pg_control, then one for each tablespace. */
+  /** Tar archives of the data directory and of each tablespace, compressed as their names say (`.zst`, `.lz4`). */
   archives: z.array(
     z.strictObject({
       tablespace: z.strictObject({ oid: z.number().int(), name: z.string(), location: z.string() }).nullable(),
@@ -32,7 +32,7 @@ export const basePartSchema = z.strictObject({
   ),
   /** global/pg_control, restored last: without it no server starts. */
   control: artifactSchema,
-  /** pg_basebackup's backup_manifest. */
+  /** The server's list of all files with checksums. */
   backupManifest: artifactSchema,
   /** Copies of configuration files and TLS certificates that lie outside the data directory (Debian); kept for people, not restored. Never keys. */
   configFiles: z.array(z.strictObject({ path: z.string(), artifact: artifactSchema })),

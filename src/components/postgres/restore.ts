@@ -71,7 +71,7 @@ export async function restorePostgres(options: RestoreOptions): Promise<FencedSe
       segmentSize: BigInt(part.server.walSegmentSize),
     })
     touched = true
-    await inPhase(context, 'postgres: unpack base backup', () => unpackBase(dataDirectory, { ...files, tablespacePath }))
+    await inPhase(context, 'postgres: unpack base backup', () => unpackBase(dataDirectory, { ...files, tablespacePath, durable: !scratch }))
     process = await inPhase(context, 'postgres: recover', async () => {
       const server = await startFenced(fence)
       try {

@@ -4,7 +4,7 @@ import type { PostgresConfig } from '../../base/config.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import { runTool } from '../../clients/exec.ts'
 
-export const toolNames = ['pg_basebackup', 'pg_verifybackup', 'pg_receivewal', 'pg_waldump', 'pg_ctl', 'postgres'] as const
+export const toolNames = ['pg_receivewal', 'pg_waldump', 'pg_ctl', 'postgres'] as const
 export type ToolName = (typeof toolNames)[number]
 
 export interface PostgresTools {

@@ -3,16 +3,16 @@ import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { Artifact, ArtifactReader } from '../../repository/artifact.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
-import { baseArtifacts } from './base-backup.ts'
+import { type BackupManifest, parseBackupManifest } from './backup-manifest.ts'
 import { decompressed } from './compression.ts'
+import { controlPath, fileChecks } from './file-checks.ts'
 import type { PostgresPart } from './part.ts'
 import { neededSegments, targetLsn } from './plan-restore.ts'
-import { checkTar } from './tar.ts'
 import { parseHistory, segmentFault } from './wal-segment.ts'
 
 /**
- * Reads everything of the backup: every SHA-256, every tar archive to its end, and the chain of WAL segments from the base backup to
- * the recovery point, each with a header that fits its name. Damage is a finding; only an interruption or an unreadable storage throws.
+ * Reads everything of the backup: every SHA-256, every file in the archives against the checksum that the server gave for it, and the chain of
+ * WAL segments from the base backup to the recovery point, each with a header that fits its name. Damage is a finding; only an interruption or an unreadable storage throws.
  */
 export async function verifyPostgres(
   part: PostgresPart,
@@ -21,32 +21,69 @@ export async function verifyPostgres(
   context: Context,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const { tablespace, artifact } of part.base.archives) {
-    const what = tablespace === null ? 'the base backup' : `tablespace ${tablespace.name}`
+  await verifyBase(part, reader, context, findings)
+  await verifyWal(part, reader, recoveryPoint, context, findings)
+  return findings
+}
+
+/** How many files of the base backup are named one by one. */
+const namedFiles = 20
+
+/** The manifest first: it says how the server summed up its files. */
+async function verifyBase(part: PostgresPart, reader: ArtifactReader, context: Context, findings: Finding[]): Promise<void> {
+  const { archives, control, backupManifest, configFiles } = part.base
+  let manifest: BackupManifest | undefined
+  await examine(
+    findings,
+    backupManifest,
+    async () => {
+      manifest = parseBackupManifest(await reader.readAll(backupManifest))
+      return undefined
+    },
+    'the list of files',
+  )
+  const before = findings.length
+  const checks = fileChecks((path) => manifest?.files.get(path)?.algorithm ?? 'NONE')
+  for (const { tablespace, artifact } of archives) {
     await examine(
       findings,
       artifact,
       async () => {
-        await checkTar(decompressed(reader.read(artifact), context.signal), context.signal)
+        const tar = checks.archive(tablespace === null ? '' : `pg_tblspc/${tablespace.oid}/`)
+        for await (const chunk of decompressed(reader.read(artifact), context.signal, artifact.path)) tar.push(chunk as Buffer)
+        tar.end()
         return undefined
       },
-      `${what} cannot be unpacked`,
+      `${tablespace === null ? 'the base backup' : `tablespace ${tablespace.name}`} cannot be unpacked`,
     )
   }
-  const archives = new Set(part.base.archives.map(({ artifact }) => artifact.path))
-  for (const artifact of baseArtifacts(part.base).filter(({ path }) => !archives.has(path))) {
+  await examine(
+    findings,
+    control,
+    async () => {
+      const bytes = await reader.readAll(control)
+      checks.file(controlPath, bytes)
+      return controlFault(bytes, part.server.systemIdentifier)
+    },
+    'cannot be read',
+  )
+  for (const { artifact } of configFiles) {
     await examine(
       findings,
       artifact,
       async () => {
-        const bytes = await reader.readAll(artifact)
-        return artifact === part.base.control ? controlFault(bytes, part.server.systemIdentifier) : undefined
+        await reader.readAll(artifact)
+        return undefined
       },
       'cannot be read',
     )
   }
-  await verifyWal(part, reader, recoveryPoint, context, findings)
-  return findings
+  // Of an archive that could not be read to its end, everything behind would be missing.
+  if (manifest === undefined || findings.length > before) return
+  const faults = checks.faults(manifest)
+  for (const fault of faults.slice(0, namedFiles))
+    findings.push(harm('artifact-damaged', backupManifest.path, `against the server's list of files: ${fault}`))
+  if (faults.length > namedFiles) findings.push(harm('artifact-damaged', backupManifest.path, `and ${faults.length - namedFiles} more files`))
 }
 
 async function verifyWal(
