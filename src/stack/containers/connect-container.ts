@@ -25,6 +25,8 @@ export async function startConnect(run: Run): Promise<void> {
           OFFSET_STORAGE_TOPIC: 'connect-offsets',
           STATUS_STORAGE_TOPIC: 'connect-status',
           OFFSET_FLUSH_INTERVAL_MS: '1000',
+          // Five seconds by default: a busy machine takes longer, and a task that is cut short does not commit its last offsets: its events come twice.
+          CONNECT_TASK_SHUTDOWN_GRACEFUL_TIMEOUT_MS: '60000',
           ADVERTISED_HOST_NAME: 'connect',
           CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR: '1',
           CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR: '1',
