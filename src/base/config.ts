@@ -64,6 +64,8 @@ export const kafkaConfigSchema = z.strictObject({
   sasl: z.strictObject({ mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']), username: z.string(), password: secret }).optional(),
   /** Present, also when empty: the brokers are spoken to by TLS. */
   tls: tls.optional(),
+  /** How files of batches are stored: `zstd` costs processor time and saves room where the producers have not compressed. */
+  storeCompression: z.enum(['none', 'zstd']).default('none'),
   restore: z
     .strictObject({
       /** Replicas of the topics that a restore creates, instead of their own: for a cluster with fewer brokers. */

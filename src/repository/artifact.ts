@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { objectPathProblem } from '../storage/object-path.ts'
 
 /** One stored file of a component. `path` is relative to the repository root and can never lead out of it. */
@@ -36,8 +37,11 @@ export interface ArtifactWriter {
 
 /** How components read a backup. Every byte is hashed: a stream whose bytes do not match ends in `artifact-damaged`, never in silence. */
 export interface ArtifactReader {
-  /** Streams an artifact; throws `artifact-missing`, or `artifact-damaged` at the end of the stream at the latest. */
-  read(artifact: Artifact): AsyncIterable<Uint8Array>
+  /**
+   * Streams an artifact; throws `artifact-missing`, or `artifact-damaged` at the end of the stream at the latest. Chunks may come out of
+   * `pool`, and be given back there.
+   */
+  read(artifact: Artifact, pool?: BufferPool): AsyncIterable<Uint8Array>
   /** The whole artifact, verified before a byte of it is returned: for small ones. */
   readAll(artifact: Artifact): Promise<Buffer>
   /** All artifacts of the component, in the order of writing. */

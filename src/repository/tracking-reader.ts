@@ -4,8 +4,8 @@ import type { ArtifactReader } from './artifact.ts'
 export function trackingReader(reader: ArtifactReader, intact: Set<string>): ArtifactReader {
   return {
     artifacts: reader.artifacts,
-    async *read(artifact) {
-      yield* reader.read(artifact)
+    async *read(artifact, pool) {
+      yield* reader.read(artifact, pool)
       intact.add(artifact.path)
     },
     async readAll(artifact) {

@@ -10,16 +10,20 @@ const flushBytes = 32 << 20
 
 /**
  * Writes a file that is either whole and durable or not there: a temporary file beside it, fsync, then a hard link, which never replaces,
- * then fsync of the directory. Returns the bytes written. Throws the system's errors; `EEXIST` when `file` is there already.
+ * then fsync of the directory. `written` is told of each chunk that the system has taken. Returns the bytes written. Throws the system's errors; `EEXIST` when `file` is there already.
  */
-export async function writeDurably(file: string, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
+export async function writeDurably(
+  file: string,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  written: (chunk: Uint8Array) => void = () => {},
+): Promise<number> {
   const directory = dirname(file)
   const temporary = join(directory, temporaryPrefix + randomBytes(8).toString('hex'))
   const handle = await createIn(directory, temporary)
   try {
     let bytes: number
     try {
-      bytes = await writeAll(handle, source)
+      bytes = await writeAll(handle, source, written)
       await handle.sync()
     } finally {
       await handle.close()
@@ -75,7 +79,11 @@ async function isDirectory(path: string): Promise<boolean> {
  * One batch is on its way to the disk while the next is gathered, and what was written so far is flushed meanwhile: left to the fsync at
  * the end, the disk would idle first and the caller wait then.
  */
-async function writeAll(handle: FileHandle, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
+async function writeAll(
+  handle: FileHandle,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  written: (chunk: Uint8Array) => void,
+): Promise<number> {
   let total = 0
   let batch: Uint8Array[] = []
   let size = 0
@@ -84,7 +92,8 @@ async function writeAll(handle: FileHandle, source: AsyncIterable<Uint8Array> | 
   let writing: Promise<unknown> = Promise.resolve()
   const writeOut = async () => {
     await writing
-    writing = settled(writeBatch(handle, batch))
+    const chunks = batch
+    writing = settled(writeBatch(handle, chunks).then(() => chunks.forEach(written)))
     unflushed += size
     batch = []
     size = 0

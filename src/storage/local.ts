@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { syncDirectory, writeDurably } from './durable-file.ts'
 import { checkObjectPath, comparePaths, temporaryPrefix } from './object-path.ts'
 import type { Storage } from './storage.ts'
@@ -25,23 +26,23 @@ export function localStorage(root: string): Storage {
 
   return {
     url: pathToFileURL(root).href,
-    async put(path, source) {
+    async put(path, source, written) {
       const file = fileOf(path)
       if ((await statFile(path)) !== undefined) throw alreadyThere(path)
       try {
-        return await writeDurably(file, source)
+        return await writeDurably(file, source, written)
       } catch (error) {
         if (errorCode(error) === 'EEXIST' && (await statFile(path)) !== undefined) throw alreadyThere(path)
         throw storageError(error, 'writing', path)
       }
     },
-    async *get(path, range) {
+    async *get(path, range, pool) {
       const file = fileOf(path)
       const found = await statFile(path)
       if (found === undefined) throw missing(path)
       try {
         await using handle = await open(file, 'r')
-        yield* readRange(handle, range?.start ?? 0, Math.min(range?.end ?? found.size, found.size))
+        yield* readRange(handle, { start: range?.start ?? 0, end: Math.min(range?.end ?? found.size, found.size) }, pool)
       } catch (error) {
         throw storageError(error, 'reading', path)
       }
@@ -83,10 +84,14 @@ function isTemporary(path: string): boolean {
 }
 
 /** The next read is under way while the caller works on the last one. */
-async function* readRange(handle: FileHandle, start: number, end: number): AsyncIterable<Uint8Array> {
+async function* readRange(
+  handle: FileHandle,
+  { start, end }: { start: number; end: number },
+  pool: BufferPool | undefined,
+): AsyncIterable<Uint8Array> {
   const read = (position: number) => {
     const wanted = Math.max(0, Math.min(readBytes, end - position))
-    const result = wanted === 0 ? Promise.resolve(Buffer.alloc(0)) : readAt(handle, position, wanted)
+    const result = wanted === 0 ? Promise.resolve(Buffer.alloc(0)) : readAt(handle, position, pool?.take(wanted) ?? Buffer.allocUnsafe(wanted))
     // A caller that stops early never awaits the read-ahead; one that goes on gets its rejection at the await below.
     result.catch(() => {})
     return result
@@ -106,9 +111,9 @@ async function* readRange(handle: FileHandle, start: number, end: number): Async
   }
 }
 
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, position)
-  return buffer.subarray(0, bytesRead)
+async function readAt(handle: FileHandle, position: number, into: Buffer): Promise<Buffer> {
+  const { bytesRead } = await handle.read(into, 0, into.length, position)
+  return into.subarray(0, bytesRead)
 }
 
 /** Files under `directory` whose path begins with `prefix`, in byte order of the whole path: a directory sorts as its name with a slash. */

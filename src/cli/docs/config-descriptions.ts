@@ -24,6 +24,8 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'kafka.tls.cert': "the client's certificate, PEM text",
   'kafka.tls.key': "the client's key, PEM text (secret)",
   'kafka.tls.servername': "name that the brokers' certificate must have, when it is not the host's",
+  'kafka.storeCompression':
+    '`zstd`: batches are compressed again in the repository, for topics whose producers do not; `none`: stored as the broker has them',
   'kafka.restore.replicationFactor': 'replicas of the topics that a restore creates, instead of their own: for a cluster with fewer brokers',
   'registry.url': 'root URL of the registry, or the URL of its Confluent-compatible API; which server it is gets probed',
   'registry.username': 'user name for basic auth',

@@ -9,14 +9,16 @@ const largestAnswer = 1 << 30
  */
 export class FrameReader {
   readonly #onFrame: (frame: Buffer) => void
+  readonly #allocate: (size: number) => Buffer
   readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes)
   #held = 0
   #frame: Buffer | undefined
   #filled = 0
 
-  /** `onFrame` gets each answer without its size; the buffer is its own. */
-  constructor(onFrame: (frame: Buffer) => void) {
+  /** `onFrame` gets each answer without its size, in a buffer of its own that `allocate` has made. */
+  constructor(onFrame: (frame: Buffer) => void, allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.#onFrame = onFrame
+    this.#allocate = allocate
   }
 
   /** Where the next bytes go. Never empty. */
@@ -40,7 +42,7 @@ export class FrameReader {
       const size = this.#scratch.readInt32BE(at)
       if (size < 4 || size > largestAnswer) throw new RangeError(`an answer of ${size} bytes`)
       const there = Math.min(size, this.#held - at - 4)
-      const frame = Buffer.allocUnsafeSlow(size)
+      const frame = this.#allocate(size)
       this.#scratch.copy(frame, 0, at + 4, at + 4 + there)
       at += 4 + there
       if (there === size) {

@@ -31,6 +31,8 @@ export interface WireOptions {
   requestTimeoutMs: number
   tls?: WireTls
   sasl?: WireSasl
+  /** Makes the buffer that an answer stays in; the connection lets go of it once the answer is out. */
+  allocate?: (size: number) => Buffer
 }
 
 /** One version of a request. `flexible`: tagged fields in both headers (ApiVersions has none in its answer's). */
@@ -66,12 +68,13 @@ export class WireConnection {
   #socket: Socket | undefined
   #failure: WireFailure | undefined
   #correlation = 0
-  readonly #frames = new FrameReader((frame) => this.#answer(frame))
+  readonly #frames: FrameReader
   #versions = new Map<number, { min: number; max: number }>()
 
   private constructor(address: string, options: WireOptions) {
     this.address = address
     this.#options = options
+    this.#frames = new FrameReader((frame) => this.#answer(frame), options.allocate)
   }
 
   /** Connects, learns the broker's versions and authenticates. Throws WireFailure with the address. */

@@ -1,13 +1,19 @@
+import { BufferPool } from '../../base/buffer-pool.ts'
 import type { KafkaConfig } from '../../base/config.ts'
 import { WireConnection, type WireOptions } from '../kafka-wire/wire-connection.ts'
 
+/** An answer to a fetch of 2 MiB, with what is around the records. */
+const pooledBytes = 2 * 1024 * 1024 + 64 * 1024
+
 /** The connections without the driver that a client has, one per broker and lane: for requests and answers full of records. */
 export class BulkLinks implements AsyncDisposable {
+  /** Large answers come out of it, and may be given back. */
+  readonly pool = new BufferPool({ bytes: pooledBytes, kept: 16 })
   readonly #options: WireOptions
   readonly #links = new Map<string, Promise<WireConnection>>()
 
   constructor(config: KafkaConfig, clientId: string) {
-    this.#options = wireOptions(config, clientId)
+    this.#options = { ...wireOptions(config, clientId), allocate: (size) => this.pool.take(size) }
   }
 
   /** The lane's live connection, made when there is none. Throws a WireFailure. */

@@ -22,6 +22,8 @@ export interface RawFetchAnswer {
   aborted: { producerId: bigint; firstOffset: bigint }[]
   /** RecordBatch bytes as the broker has them; the first batch may begin before the wanted offset, the last may be cut off. */
   records: Buffer
+  /** Nobody reads `records` any more: their memory may be used again. */
+  release(): void
 }
 
 /*
@@ -49,7 +51,7 @@ function requestBody(fetch: RawFetch): Buffer {
     high_watermark INT64, last_stable_offset INT64, log_start_offset INT64, [producer_id INT64, first_offset INT64, TAGS]?,
     preferred_read_replica INT32, records COMPACT_BYTES?, TAGS], TAGS], TAGS
 */
-function parseResponse(reader: WireReader): RawFetchAnswer {
+function parseResponse(reader: WireReader, release: () => void): RawFetchAnswer {
   reader.int32()
   const wholeError = reader.int16()
   reader.int32()
@@ -69,19 +71,21 @@ function parseResponse(reader: WireReader): RawFetchAnswer {
       reader.int32()
       const records = reader.nullableBytes() ?? Buffer.alloc(0)
       reader.tags()
-      return { errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records }
+      return { errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records, release }
     })
     reader.tags()
     return own
   })
   const answer = partitions[0]?.[0]
   if (answer !== undefined) return answer
-  return { errorCode: wholeError || -1, highWatermark: -1n, lastStableOffset: -1n, logStartOffset: -1n, aborted: [], records: Buffer.alloc(0) }
+  const records = Buffer.alloc(0)
+  return { errorCode: wholeError || -1, highWatermark: -1n, lastStableOffset: -1n, logStartOffset: -1n, aborted: [], records, release }
 }
 
 const api: WireApi = { key: 1, version: 12, name: 'Fetch', flexible: true }
 
 /** Fetches one partition's bytes from a broker. Error codes are data; a lost connection is a retriable KafkaFailure. */
 export function fetchRaw(client: KafkaClient, broker: Broker, lane: string, fetch: RawFetch): Promise<RawFetchAnswer> {
-  return client.exchange(broker, lane, { api, body: [requestBody(fetch)], parse: parseResponse })
+  const parse = (reader: WireReader) => parseResponse(reader, () => client.reuse(reader.bytes))
+  return client.exchange(broker, lane, { api, body: [requestBody(fetch)], parse })
 }

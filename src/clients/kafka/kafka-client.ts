@@ -151,7 +151,8 @@ export class KafkaClient implements AsyncDisposable {
 
   /**
    * Sends one request whose body or answer is large, on a connection without the driver: pieces go out as they are, and an answer is read to
-   * where it stays. Lanes as with `call`. `parse` begins behind the answer's header; a lost connection is a retriable KafkaFailure.
+   * where it stays. Lanes as with `call`. `parse` begins behind the answer's header, and its reader's bytes may be given to `reuse` when
+   * nobody needs them any more; a lost connection is a retriable KafkaFailure.
    */
   async exchange<R>(broker: Omit<Broker, 'nodeId'>, lane: string, { api, body, parse }: Exchange<R>): Promise<R> {
     const address = `${broker.host}:${broker.port}`
@@ -161,6 +162,11 @@ export class KafkaClient implements AsyncDisposable {
     } catch (error) {
       throw fromWire(error, address)
     }
+  }
+
+  /** Takes back the memory of a large answer, or of a view of it. */
+  reuse(answer: Buffer): void {
+    this.#bulk.pool.give(answer)
   }
 
   /**

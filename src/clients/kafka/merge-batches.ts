@@ -1,3 +1,4 @@
+import type { BufferPool } from '../../base/buffer-pool.ts'
 import { type Codec, compress } from './compression.ts'
 import { type BatchHeader, batchHeaderSize, isDense, sealBatch } from './record-batch.ts'
 import { parsed } from './records.ts'
@@ -33,9 +34,10 @@ const codecOverhead = 128
  * Makes full batches out of runs of small ones: a broker takes one batch per partition and request, so that sending them as they were takes
  * a request for each. Keys, values, headers, timestamps, order and codec stay; offset deltas are counted anew from 0, and timestamp deltas
  * where the batches have different bases. With LogAppendTime the timestamp that the broker presented becomes the record's own. A run is
- * of one codec and one timestamp type, and all transactional or all not. No merged batch is larger than `mostBytes`.
+ * of one codec and one timestamp type, and all transactional or all not. No merged batch is larger than `mostBytes`. Its memory comes from
+ * `pool`, and may be given back there.
  */
-export function mergeBatches(mostBytes: number): BatchMerger {
+export function mergeBatches(mostBytes: number, pool?: BufferPool): BatchMerger {
   const capacity = Math.floor((mostBytes - batchHeaderSize - codecOverhead) * afterCodec)
   let first: BatchHeader | undefined
   let run: Buffer | undefined
@@ -58,7 +60,7 @@ export function mergeBatches(mostBytes: number): BatchMerger {
     },
     add(header, inflated, keep) {
       first ??= header
-      run ??= Buffer.allocUnsafeSlow(batchHeaderSize + capacity)
+      run ??= pool?.take(batchHeaderSize + capacity) ?? Buffer.allocUnsafeSlow(batchHeaderSize + capacity)
       const deltas = keep === undefined && isDense(header) ? undefined : []
       const added = appendRecords({ run, at, count }, { header, inflated, keep, shift: baseOf(header) - baseOf(first), deltas })
       if (added.count > count && (maxTimestamp === undefined || added.latest > maxTimestamp)) maxTimestamp = added.latest

@@ -13,6 +13,7 @@ import { addGap, countBatch } from './partition-progress.ts'
 import { trackTransactions } from './read-committed.ts'
 import { joinSchemaIds, noSchemaIds, type SchemaIds, scanSchemaIds } from './schema-ids.ts'
 import type { TopicInfo } from './select-topics.ts'
+import { compressed, zstdSuffix } from './store-compressed.ts'
 
 type Gap = z.output<typeof gapSchema>
 
@@ -26,6 +27,8 @@ export interface PartitionBackup {
   frozen: FrozenPartition
   writer: ArtifactWriter
   fetchBytes: number
+  /** Without it batches are stored as they are. */
+  compression?: 'none' | 'zstd'
   onBytes: (bytes: number) => void
 }
 
@@ -80,6 +83,8 @@ export async function backupPartition(options: PartitionBackup, before: Artifact
     from: next,
     end: frozen.endOffset,
   })
+  const releases = new WeakMap<Uint8Array, () => void>()
+  const written = (chunk: Uint8Array) => releases.get(chunk)?.()
   let current = await nextBatches(steps, noteTroubles)
   while (current !== undefined) {
     const firstOffset = current.batches[0]?.header.baseOffset ?? next
@@ -106,12 +111,17 @@ export async function backupPartition(options: PartitionBackup, before: Artifact
       while (current !== undefined && (size === 0 || size + current.bytes.length <= artifactBytes)) {
         takeIn(current)
         size += current.bytes.length
+        releases.set(current.bytes, current.release)
         yield current.bytes
         options.onBytes(current.bytes.length)
         current = await nextBatches(steps, noteTroubles)
       }
     }
-    const stored = await writer.write(partitionDirectory(topic.name, frozen.partition, round) + batchesFile(firstOffset), content())
+    const path = partitionDirectory(topic.name, frozen.partition, round) + batchesFile(firstOffset)
+    const stored =
+      options.compression === 'zstd'
+        ? await writer.write(path + zstdSuffix, compressed(content(), written))
+        : await writer.write(path, content(), written)
     artifact.path = stored.path
     bytes += stored.bytes
     const { open, listed, ranges, abortedRecords } = transactions.state()

@@ -80,6 +80,7 @@ export async function storeTopics(options: BackupTopicsOptions): Promise<BackedU
         frozen: partition,
         writer,
         fetchBytes: options.fetchBytes ?? 2 * 1024 * 1024,
+        compression: config.storeCompression,
         onBytes: (bytes) => {
           progress += bytes
           context.emit({ type: 'progress', task: 'kafka backup', done: progress, unit: 'bytes' })

@@ -9,11 +9,12 @@ interface Flight {
   /** The offset that the broker must give the first record. */
   expected: bigint
   answer: Promise<number | KafkaFailure>
+  done: () => void
 }
 
 export interface BatchSender {
-  /** Sends a dense batch of `count` records. Waits while too much is under way. */
-  send(batch: Buffer, count: number): Promise<void>
+  /** Sends a dense batch of `count` records. Waits while too much is under way. `done`: its bytes are not read any more. */
+  send(batch: Buffer, count: number, done?: () => void): Promise<void>
   /** Waits until every batch is acknowledged at its offset. */
   flush(): Promise<void>
 }
@@ -76,6 +77,7 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
     const outcome = await first.answer
     if (!(outcome instanceof KafkaFailure)) {
       flights.shift()
+      first.done()
       acknowledged = true
       return
     }
@@ -83,18 +85,18 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
     if (!outcome.retriable && outcome.kafkaCode !== kafkaErrors.outOfOrderSequenceNumber) throw outcome
     await Promise.all(flights.map(({ answer }) => answer))
     for (const flight of flights) await client.retrying(() => attempt(flight), { onRetry: () => client.forgetLeaders(topic) })
-    flights.length = 0
+    for (const { done } of flights.splice(0)) done()
     acknowledged = true
   }
   return {
-    async send(batch, count) {
+    async send(batch, count, done = () => {}) {
       // A broker takes any sequence number from a producer it does not know yet: were the first batch to fail, the second would take its place.
       const window = acknowledged ? mostFlights : 1
       while (flights.length >= window || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {
         await client.retrying(settleFirst)
       }
       const header = stampedHeader(batch, { ...producer, baseSequence: sequence })
-      const flight: Flight = { batch: [header, batch.subarray(batchHeaderSize)], expected: nextOffset, answer: Promise.resolve(0) }
+      const flight: Flight = { batch: [header, batch.subarray(batchHeaderSize)], expected: nextOffset, answer: Promise.resolve(0), done }
       flight.answer = launch(flight)
       // Its failure is met in settleFirst; until then it must not count as unhandled.
       flight.answer.catch(() => {})

@@ -23,12 +23,13 @@ export interface DrainOptions {
 
 /**
  * What one step of the drain brings.
- * - `batches`: `bytes` is exactly these whole batches, CRCs checked; `aborted` must be taken in before them.
+ * - `batches`: `bytes` is exactly these whole batches, CRCs checked; `aborted` must be taken in before them. Their memory may be used again
+ *   once `release` is called, which is nobody's duty.
  * - `gap`: no batch covers these offsets; `deleted` when the log start moved over them (loss).
  * - `gone`: the topic was deleted, or deleted and made again, while it was read.
  */
 export type DrainStep =
-  | { kind: 'batches'; bytes: Buffer; batches: RawBatch[]; aborted: RawFetchAnswer['aborted'] }
+  | { kind: 'batches'; bytes: Buffer; batches: RawBatch[]; aborted: RawFetchAnswer['aborted']; release: () => void }
   | { kind: 'gap'; from: bigint; to: bigint; deleted: boolean; atEnd: boolean }
   | { kind: 'gone'; at: bigint }
 
@@ -93,7 +94,7 @@ export async function* drainPartition(options: DrainOptions): AsyncGenerator<Dra
       const from = wanted[0]?.bytes.byteOffset ?? 0
       const size = wanted.reduce((sum, { header }) => sum + header.size, 0)
       const bytes = Buffer.from(answer.records.buffer, from, size)
-      yield { kind: 'batches', bytes, batches: wanted, aborted: answer.aborted }
+      yield { kind: 'batches', bytes, batches: wanted, aborted: answer.aborted, release: answer.release }
     }
     next = after
     covered = after
