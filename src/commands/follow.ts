@@ -98,7 +98,6 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
               wal,
               storage,
               writer: writer.component('postgres'),
-              spoolDirectory: spool.directory,
               maxHours: options.baseEvery ?? 24,
               context,
             })

@@ -25,7 +25,6 @@ export interface HoldOptions {
   wal: WalCapture
   storage: Storage
   writer: ArtifactWriter
-  spoolDirectory: string
   /** A base backup older than this is not gone on with. */
   maxHours: number
   context: Context
@@ -36,11 +35,10 @@ export interface HoldOptions {
  * as long as it is of this server and timeline, young enough and all there; otherwise a new one.
  */
 export async function holdBase(options: HoldOptions): Promise<HeldBase> {
-  const { config, writer, spoolDirectory, context } = options
+  const { config, writer, context } = options
   const found = options.held ?? (await storedBase(options))
   if (found !== undefined && fits(found, options) && (await writer.refer(baseArtifacts(found.base)))) return found
-  const taking = { config, writer, spoolDirectory, context }
-  return { base: await inPhase(context, 'base backup', () => baseBackup(taking)), wal: undefined }
+  return { base: await inPhase(context, 'base backup', () => baseBackup({ config, writer, context })), wal: undefined }
 }
 
 function fits({ base }: HeldBase, { probe, maxHours, context }: HoldOptions): boolean {

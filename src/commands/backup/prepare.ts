@@ -35,11 +35,11 @@ export async function withPrepared<T>(options: PrepareOptions, outer: Context, u
   const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
   const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
   await using spool = await makeSpool(context)
-  const spoolDirectory = spool.directory
   const { postgres } = config
-  await using wal = postgres && (await startWalCapture({ config: postgres, spoolDirectory, writer: writer.component('postgres'), context }))
-  const taking = postgres && { config: postgres, writer: writer.component('postgres'), spoolDirectory, context }
-  const base = taking && (await inPhase(context, 'base backup', () => baseBackup(taking)))
+  await using wal =
+    postgres && (await startWalCapture({ config: postgres, spoolDirectory: spool.directory, writer: writer.component('postgres'), context }))
+  const base =
+    postgres && (await inPhase(context, 'base backup', () => baseBackup({ config: postgres, writer: writer.component('postgres'), context })))
   return await use({
     config,
     storage,
