@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -7,7 +8,7 @@ import type { Finding } from '../src/base/finding.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
 import type { CheckItem } from '../src/components/component.ts'
 import { type CliRun, resultOf, startDatapipe, told } from './cli.ts'
-import { at, expectSuccess } from './cli-outcomes.ts'
+import { at, expectRefusal, expectSuccess } from './cli-outcomes.ts'
 import { startTestServer, type TestServer, testPassword } from './postgres-server.ts'
 import { type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
 
@@ -220,4 +221,33 @@ test('connectors alone come back, too: those of the live database at its slots, 
   expect(run.exitCode, told(run)).toBe(ofBills.length === 0 ? 0 : 22)
   for (const { code, next } of ofBills)
     expect({ code, next }).toEqual({ code: 'connector-not-resumed', next: expect.stringMatching(/slot/) as string })
+})
+
+test('a password in clear ends a backup before anything is stored, unless datapipe.yaml accepts it', async () => {
+  const { body } = await pipeline.connect('GET', '/connectors/audit/config')
+  const settings = { ...(body as Record<string, string>), 'database.password': testPassword }
+  expect(await pipeline.connect('PUT', '/connectors/audit/config', settings)).toMatchObject({ status: 200 })
+  /** Files of components; none before the first backup. */
+  const stored = async () =>
+    existsSync(join(directory, 'repository'))
+      ? (await readdir(join(directory, 'repository'), { recursive: true }))
+          .filter((path) => /\/(postgres|kafka|registry|connect)\//.test(path))
+          .sort()
+      : []
+  const before = await stored()
+  const refused = await on('backup')
+  expectRefusal(refused, 67, 'secret-in-clear', /connect-configs holds in clear: database\.password of connector audit$/)
+  expect(refused.error?.hint).toContain('secretsInClear: keep')
+  expect(await stored()).toEqual(before)
+
+  const kept = await pipeline.configFile('kept', ({ connect, postgres }) => {
+    connect.secretsInClear = 'keep'
+    // The restored server does not archive.
+    postgres.archive = { mode: 'receive' }
+  })
+  const accepted = await expectSuccess(at(kept, 'backup'))
+  expect(resultOf<{ findings: Finding[] }>(accepted).findings).toContainEqual(
+    expect.objectContaining({ severity: 'warning', code: 'secret-in-raw-topic', item: 'connect-configs/audit' }),
+  )
+  expect(told(refused) + told(accepted)).not.toContain(testPassword)
 })

@@ -99,6 +99,8 @@ export const connectConfigSchema = z.strictObject({
   statusTopic: z.string().default('connect-status'),
   /** Debezium PostgreSQL connectors (by name) that read another server than `postgres.url`: their offsets are kept as they are. */
   otherServers: z.array(z.string()).optional(),
+  /** `keep`: back the raw topic of configurations up also when connectors' secrets stand in it in clear; otherwise that is refused. */
+  secretsInClear: z.enum(['refuse', 'keep']).optional(),
   /** Starts the workers once their internal topics are restored. Run by `sh -c`. */
   startCommand: z.string().optional(),
 })

@@ -124,6 +124,11 @@ export const errorTable = {
     meaning: 'the original offsets cannot be kept exactly',
     hint: 'restore without --preserve-offsets: group positions are translated',
   },
+  'secret-in-clear': {
+    exit: 67,
+    meaning: "a connector's secret stands in clear in a topic that would be stored",
+    hint: 'let the connector refer to it by a ConfigProvider, or accept it: connect.secretsInClear: keep',
+  },
   'drill-broken': { exit: 59, meaning: 'the drill itself could not run to its end', hint: 'the run directory holds logs and history' },
 
   // our bug

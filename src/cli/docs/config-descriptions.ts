@@ -47,5 +47,7 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'connect.offsetTopic': 'internal topic of the workers',
   'connect.statusTopic': 'internal topic of the workers',
   'connect.otherServers': 'names of Debezium PostgreSQL connectors that read another server than `postgres.url`; their offsets are kept as they are',
+  'connect.secretsInClear':
+    '`keep`: store the topic of configurations also when secrets of connectors stand in it in clear; `refuse`, which is the default: such a backup is refused',
   'connect.startCommand': 'starts the workers once their internal topics are restored, run by `sh -c`',
 }

@@ -8,6 +8,7 @@ import { probeRegistry, type RegistryProbe } from '../../components/registry/pro
 import type { Ownership } from '../../components/connect/ownership.ts'
 import { connectorOwners } from '../connector-owners.ts'
 import { sideBySide } from '../side-by-side.ts'
+import { refuseSecretsInClear } from './secrets-in-clear.ts'
 
 /** What the configured servers are and hold, looked at before anything is stored. */
 export interface Sources {
@@ -38,6 +39,7 @@ export async function lookAtSources({ postgres, kafka, registry, connect }: Data
       ? await connectorOwners({ connectors: connectors.connectors, connect, postgresUrl: postgres.url, context })
       : new Map<string, Ownership>()
   refuseUnknown(owners)
+  if (connect && connectors) refuseSecretsInClear({ connectors: connectors.connectors, topics: (topics ?? []).map(({ name }) => name), connect })
   return { postgres: probe, topics, registry: registryProbe, connect: connectors, owners }
 }
 
