@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,8 +10,10 @@ import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
-import { stackDown, stackStatus, stackStop, stackUp } from '../src/commands/stack.ts'
+import { type StackStatus, type StackUpResult, stackDown, stackStatus, stackStop, stackUp } from '../src/commands/stack.ts'
 import { type EmbeddedStack, openEmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
+import { datapipeJson, resultOf } from './cli.ts'
+import { expectRefusal, expectSuccess } from './cli-outcomes.ts'
 
 /** The embedded stack itself, seen from outside: through the servers' own protocols and clients that share no code with it. */
 const repository = 'file:///nowhere'
@@ -192,6 +194,31 @@ describe('all four servers', () => {
     const client = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 } }).admin()
     await expect(client.connect()).rejects.toThrow()
   })
+})
+
+test('stack up, status and down as people type them: the servers outlive the command, and go with the last one', async ({ signal }) => {
+  const parent = await mkdtemp(join(tmpdir(), 'datapipe-stack-cli-'))
+  // PostgreSQL runs under another user where we are root.
+  await chmod(parent, 0o755)
+  const stack = (...args: string[]) => datapipeJson(['stack', ...args], { env: { TMPDIR: parent }, cwd: parent, signal })
+  const status = async () => resultOf<StackStatus[]>(await expectSuccess(stack('status')))
+  try {
+    const { directory, configFile, servers } = resultOf<StackUpResult>(await expectSuccess(stack('up', '--only', 'postgres')))
+    expect(servers).toMatchObject([{ component: 'postgres', running: true }])
+    const client = new pg.Client({ connectionString: (await openEmbeddedStack(directory, silentContext())).config(repository).postgres?.url })
+    await client.connect()
+    await client.end()
+    expect(await readFile(configFile, 'utf8')).toContain('postgres:')
+    expect(await status()).toMatchObject([{ directory, livesWith: 'command', servers: [{ component: 'postgres', running: true }] }])
+    await expectSuccess(stack('down'))
+    expect([await status(), existsSync(directory)]).toEqual([[], false])
+    expectRefusal(await stack('down'), 64, 'usage', /no stack is up/)
+  } catch (error) {
+    await stack('down')
+    throw error
+  } finally {
+    await rm(parent, { recursive: true, force: true })
+  }
 })
 
 describe('a run that is killed', () => {

@@ -147,7 +147,7 @@ export const commands: Readonly<Record<string, Command>> = {
     const options = {
       context,
       secure: input.flag('secure'),
-      ...defined({ brokers: input.integer('brokers') }),
+      ...defined({ brokers: input.integer('brokers'), components: input.choices('only', componentNames) }),
       ...wantsInstall(input),
       ...directoryOf(input),
     }
