@@ -1,8 +1,9 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresConfigSchema } from '../src/base/config.ts'
 import { silentContext } from '../src/base/context.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
 import { connectPostgres, type PgClient, withDatabase } from '../src/clients/postgres.ts'
 import { copyConfigFiles } from '../src/components/postgres/config-files.ts'
 import { compareDatabases } from '../src/components/postgres/diff.ts'
@@ -207,6 +208,52 @@ test('check tries archiving end to end, and names what is broken', { timeout: 12
   const gone = await checkPostgres({ ...config(), url: 'postgres://a:b@127.0.0.1:1/x' }, context)
   expect(gone[0]).toMatchObject({ verdict: 'fail', detail: expect.stringContaining('127.0.0.1:1') })
   expect(JSON.stringify([good, bad, gone])).not.toContain(testPassword)
+})
+
+test('check in receive mode: WAL arrives; and without its line in pg_hba.conf a replication connection is what fails', {
+  timeout: 120_000,
+}, async () => {
+  const receive = { ...config(), archive: { mode: 'receive', slot: 'datapipe_wal' } as const }
+  const good = await checkPostgres(receive, context)
+  expect(good.filter(({ verdict }) => verdict !== 'pass')).toEqual([])
+  expect(good).toContainEqual(
+    expect.objectContaining({ name: 'WAL arrives when it is received', detail: expect.stringMatching(/^segment [0-9A-F]{24} /) as string }),
+  )
+  // Nothing stays on the server.
+  expect(await client.query('SELECT slot_name FROM pg_replication_slots')).toEqual([])
+
+  const file = join(server.dataDirectory, 'pg_hba.conf')
+  const lines = await readFile(file, 'utf8')
+  await writeFile(file, lines.replaceAll(/^(local|host)\s+replication\s.*$/gm, ''))
+  await client.query('SELECT pg_reload_conf()')
+  try {
+    // The server takes its configuration in a moment later.
+    let bad = good
+    await waitUntil(
+      async () => {
+        bad = (await checkPostgres(receive, context)).filter(({ verdict }) => verdict !== 'pass')
+        return bad.length >= 2
+      },
+      { what: 'the new pg_hba.conf', timeoutMs: 60_000 },
+    )
+    expect(bad.map(({ name, verdict, detail, next }) => ({ name, verdict, detail, next }))).toEqual([
+      {
+        name: 'admin may open replication connections',
+        verdict: 'fail',
+        detail: expect.stringContaining('no pg_hba.conf entry for replication connection') as string,
+        next: expect.stringContaining('host replication admin') as string,
+      },
+      {
+        name: 'WAL arrives when it is received',
+        verdict: 'fail',
+        detail: expect.stringContaining('no pg_hba.conf entry for replication connection') as string,
+        next: expect.stringMatching(/\w/) as string,
+      },
+    ])
+  } finally {
+    await writeFile(file, lines)
+    await client.query('SELECT pg_reload_conf()')
+  }
 })
 
 test('an empty data directory without a server has no identity, one with files has its own', async () => {

@@ -4,6 +4,7 @@ import { DatapipeError, describeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { connectPostgres, postgresAddress } from '../../clients/postgres.ts'
 import type { CheckItem } from '../component.ts'
+import { checkReceived, checkReplicationConnection } from './check-replication.ts'
 import { type PostgresProbe, probePostgres } from './probe.ts'
 import { findPostgresTools, type PostgresTools } from './tools.ts'
 import { directoryArchive } from './wal-archive.ts'
@@ -57,7 +58,10 @@ export async function checkPostgres(config: PostgresConfig, context: Context): P
       'warning',
     ),
     await checkTools(config, probe.majorVersion),
-    config.archive.mode === 'directory' ? await checkArchive(config.archive.path, config, probe, context) : checkReceive(config.archive.slot, probe),
+    await checkReplicationConnection(config, context),
+    ...(config.archive.mode === 'directory'
+      ? [await checkArchive(config.archive.path, config, probe, context)]
+      : [checkReceive(config.archive.slot, probe), await checkReceived(config, probe, context)]),
   ]
 }
 
