@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { KafkaConfig, RegistryConfig } from '../src/base/config.ts'
+import { configSchema, type KafkaConfig, type RegistryConfig } from '../src/base/config.ts'
 import { silentContext } from '../src/base/context.ts'
 import type { DatapipeEvent } from '../src/base/events.ts'
 import { openRegistry } from '../src/clients/registry.ts'
@@ -19,6 +23,9 @@ import {
   verifyRestoredIds,
 } from '../src/components/registry/index.ts'
 import { restImport } from '../src/components/registry/rest-import.ts'
+import { capturedTopic, standInCaptured } from '../src/components/registry/stand-in-captured.ts'
+import { backup } from '../src/commands/backup.ts'
+import { verify } from '../src/commands/verify.ts'
 import { createArtifactReader } from '../src/repository/artifact-reader.ts'
 import type { ArtifactReader } from '../src/repository/artifact.ts'
 import { createBackupWriter } from '../src/repository/write-backup.ts'
@@ -180,6 +187,46 @@ describe('as it is', () => {
     await expect(restoreRegistry({ part, reader, config, route: 'native', context })).rejects.toMatchObject({ code: 'target-not-empty' })
     expect(diffRegistry(await inventoryRegistry({ part, reader }), await inventoryRegistry({ config, context }))).toEqual([])
   })
+})
+
+test("a Confluent registry's topic is compared with what the registry says: one that is another registry's is found", async () => {
+  const kafka = new Kafka({ brokers: kafkaConfig.bootstrapServers, logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [{ topic: '_schemas', numPartitions: 1, replicationFactor: 1, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] }],
+  })
+  await using registry = await standInCaptured('7.6')
+  const producer = kafka.producer()
+  await producer.connect()
+  const records = await capturedTopic('7.6')
+  const directory = await mkdtemp(join(tmpdir(), 'datapipe-registry-'))
+  const both = configSchema.parse({
+    repository: { url: pathToFileURL(directory).href },
+    kafka: { ...kafkaConfig, topics: { include: ['_schemas'], exclude: [] } },
+    registry: { url: registry.url },
+  })
+  try {
+    await producer.send({ topic: '_schemas', messages: records })
+    expect(await backup({ config: both }, context)).toMatchObject({ exitCode: 0, findings: [] })
+    expect((await verify({ config: both }, context)).exitCode).toBe(0)
+    const one = records.findLast(({ key, value }) => value !== null && JSON.parse(key).keytype === 'SCHEMA' && JSON.parse(key).subject === 'meta')
+    await producer.send({
+      topic: '_schemas',
+      messages: [{ key: one?.key ?? '', value: JSON.stringify({ ...JSON.parse(one?.value ?? ''), id: 77_777 }) }],
+    })
+    const differs = { severity: 'harm', code: 'registry-differs', item: 'meta/1', message: expect.stringContaining('77777') as string }
+    expect(await backup({ config: both }, context)).toMatchObject({ exitCode: 22, findings: [differs] })
+    const verified = await verify({ config: both }, context)
+    expect(verified).toMatchObject({ exitCode: 20, backups: [{ verdict: 'damaged' }] })
+    expect(verified.backups[0]?.findings).toContainEqual(expect.objectContaining(differs))
+  } finally {
+    await producer.disconnect()
+    await admin.deleteTopics({ topics: ['_schemas'] })
+    await admin.disconnect()
+    await rm(directory, { recursive: true })
+  }
 })
 
 test('lost and brought back by its own import: same ids, same everything, and the next id is a new one', async () => {

@@ -13,6 +13,7 @@ import { trackingReader } from '../repository/tracking-reader.ts'
 import { verifyArtifacts } from '../repository/verify-artifacts.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import type { Storage } from '../storage/storage.ts'
+import { compareRegistryTopic } from './registry-topic.ts'
 import { partsOf, usedIdsOf } from './restore/parts.ts'
 
 export interface VerifyOptions {
@@ -107,6 +108,9 @@ async function verifyComponents(backup: Backup, intact: Set<string>, context: Co
   if (kafka !== undefined) await look('kafka', () => verifyKafka(kafka, reader('kafka'), context))
   if (registry !== undefined) {
     await look('registry', () => verifyRegistry({ part: registry, reader: reader('registry'), usedIds: usedIdsOf(parts) }))
+  }
+  if (kafka !== undefined && registry !== undefined) {
+    await look('registry', () => compareRegistryTopic({ parts, kafka: reader('kafka'), registry: reader('registry'), context }))
   }
   if (connect !== undefined) await look('connect', () => verifyConnect({ part: connect, reader: reader('connect') }))
   return findings

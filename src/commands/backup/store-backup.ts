@@ -6,10 +6,12 @@ import { formatLsn, parseLsn } from '../../base/lsn.ts'
 import { endOffsetsOf } from '../../components/kafka/freeze.ts'
 import { encodeKafkaPart, parseKafkaPart } from '../../components/kafka/part.ts'
 import type { PostgresPart } from '../../components/postgres/part.ts'
+import { createArtifactReader } from '../../repository/artifact-reader.ts'
 import { type BackupEntry, describeManifest } from '../../repository/list-backups.ts'
 import { type Manifest, manifestFormat, type RecoveryPoint } from '../../repository/manifest.ts'
 import type { BackupWriter } from '../../repository/write-backup.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { compareRegistryTopic } from '../registry-topic.ts'
 import { productVersion } from '../version.ts'
 import { type Captured, type CaptureOptions, capture } from './capture.ts'
 import type { Phase, Recording } from './recording.ts'
@@ -115,7 +117,12 @@ export async function gather(options: StoreOptions): Promise<Gathered> {
     writer,
     context,
   })
-  findings.push(...captured.findings, ...unheld(sources))
+  const reader = createArtifactReader(options.storage, writer.artifacts(), context)
+  findings.push(
+    ...captured.findings,
+    ...(await compareRegistryTopic({ parts: captured, kafka: reader, registry: reader, context })),
+    ...unheld(sources),
+  )
   const recoveryPoint = recoveryPointOf(writer.id, point, captured)
   const complete = !findings.some(({ severity }) => severity === 'harm')
   const manifest: Manifest = {
