@@ -52,7 +52,7 @@ export async function startKafka(run: Run): Promise<void> {
         .withBindMounts([{ source: volume, target: '/var/lib/kafka/data', mode: 'rw' }, ...privateMounts(run, 'kafka')])
         .withResourcesQuota({ memory: 1.25 })
         .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
-        .withStartupTimeout(180_000)
+        .withStartupTimeout(300_000)
         .withLogConsumer(log)
         .start(),
     answers: async () =>
