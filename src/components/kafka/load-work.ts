@@ -30,6 +30,8 @@ export interface LoadOptions extends TopicChoices {
 
 export interface Loaded {
   records: bigint
+  /** Of the batches read, by partition of the backup. */
+  bytes: ReadonlyMap<number, number>
   /** Ends that the partitions must have now. */
   ends: { partition: number; end: bigint }[]
   markers?: bigint
@@ -48,8 +50,8 @@ export async function loadWork({ target, part }: LoadWork, options: LoadOptions)
   const { starts, offsetMap, range } = options
   const { topic, name } = target
   if (part === undefined) {
-    const { records, ends, positions } = await spreadTopic({ ...options, range, target, starts: starts.get(name) ?? new Map() })
-    return { records, positions, ends: ends.map((end, partition) => ({ partition, end })) }
+    const { records, bytes, ends, positions } = await spreadTopic({ ...options, range, target, starts: starts.get(name) ?? new Map() })
+    return { records, bytes: spreadEvenly(bytes, target), positions, ends: ends.map((end, partition) => ({ partition, end })) }
   }
   const { partition } = part
   const startOffset = starts.get(name)?.get(partition) ?? 0n
@@ -66,11 +68,16 @@ export async function loadWork({ target, part }: LoadWork, options: LoadOptions)
   }
   const adopt = () => adoptPartition(offsetMap, own, { source: topic.name, target: name, partition })
   if (options.preserveOffsets) {
-    const { records, markers } = await preservePartition(common)
+    const { records, bytes, markers } = await preservePartition(common)
     adopt()
-    return { records, markers, ends: [{ partition, end: part.endOffset }] }
+    return { records, bytes: new Map([[partition, bytes]]), markers, ends: [{ partition, end: part.endOffset }] }
   }
-  const { records } = hasTimes(range) ? await restoreSelected(common) : await restorePartition(common)
+  const { records, bytes } = hasTimes(range) ? await restoreSelected(common) : await restorePartition(common)
   adopt()
-  return { records, ends: [{ partition, end: startOffset + records }] }
+  return { records, bytes: new Map([[partition, bytes]]), ends: [{ partition, end: startOffset + records }] }
+}
+
+/** About: keys decide. What one partition of the target has more than its share another has less. */
+function spreadEvenly(bytes: number, { topic, partitions }: RestoreTarget): Map<number, number> {
+  return new Map(topic.partitions.map(({ partition }) => [partition, bytes / partitions]))
 }

@@ -6,7 +6,7 @@ import { listOffsets } from '../../clients/kafka/list-offsets.ts'
 import { brokerSettings, describeTopicConfigs, topicSettings, tryCreateTopic, tryTopicConfig } from '../../clients/kafka/topic-admin.ts'
 import { acceptConfigs } from './accepted-configs.ts'
 import { loadConfig } from './load-config.ts'
-import type { KafkaPart, TopicPart } from './part.ts'
+import type { KafkaPart, PartitionPart, TopicPart } from './part.ts'
 import { checkRange, narrowTopic } from './record-range.ts'
 import { retentionFindings } from './retention-findings.ts'
 import { ownConfigs } from './select-topics.ts'
@@ -26,8 +26,10 @@ export interface RestoreTarget {
   loading: Record<string, string>
   /** What of its own configuration the target accepts: what it ends up with. */
   configs: Record<string, string>
-  /** What is not as it was, or not for long. */
+  /** What is not as it was. */
   findings: Finding[]
+  /** What of it will not stay, by the bytes of its partitions. */
+  retention: (bytesOf: (part: PartitionPart) => number) => Finding[]
 }
 
 export interface TargetOptions extends TopicChoices {
@@ -35,8 +37,6 @@ export interface TargetOptions extends TopicChoices {
   /** Names of the topics to restore, as in the backup. */
   topics: string[]
   now: Date
-  /** Bytes of a stored file. */
-  sizeOf: (path: string) => number
 }
 
 /**
@@ -95,7 +95,8 @@ export async function lookAtTargets(client: KafkaClient, options: TargetOptions)
       // Without it the cluster's default would hold, which may ask for more replicas than there are.
       loading: { ...loadConfig(ofBroker), ...(inSync === undefined ? {} : { 'min.insync.replicas': inSync }) },
       configs,
-      findings: [...findings, ...retentionFindings({ topic: narrowed, name, settings, checkEveryMs, now: options.now, sizeOf: options.sizeOf })],
+      findings,
+      retention: (bytesOf) => retentionFindings({ topic: narrowed, name, settings, checkEveryMs, now: options.now, bytesOf }),
     })
   }
   return targets

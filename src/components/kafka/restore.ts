@@ -41,7 +41,10 @@ export async function planRestoreTopics(options: PlanRestoreOptions): Promise<To
   const targets = await findTargets(client, options)
   return {
     steps: targets.flatMap((target) => describeTarget(target, options.range !== undefined)),
-    findings: targets.flatMap(({ findings }) => findings),
+    findings: targets.flatMap(({ findings, retention }) => [
+      ...findings,
+      ...retention(({ artifacts }) => storedBytes(artifacts, sizesOf(options.reader))),
+    ]),
   }
 }
 
@@ -75,9 +78,16 @@ async function findTargets(client: KafkaClient, options: PlanRestoreOptions): Pr
   return targets
 }
 
-function targetOptions({ part, topics, context, reader, ...choices }: PlanRestoreOptions): TargetOptions {
-  const sizes = new Map(reader?.artifacts.map(({ path, bytes }) => [path, bytes]))
-  return { ...choices, part, topics, now: context.now(), sizeOf: (path) => sizes.get(path) ?? 0 }
+function targetOptions({ part, topics, context, reader: _, ...choices }: PlanRestoreOptions): TargetOptions {
+  return { ...choices, part, topics, now: context.now() }
+}
+
+function sizesOf(reader: ArtifactReader | undefined): Map<string, number> {
+  return new Map(reader?.artifacts.map(({ path, bytes }) => [path, bytes]))
+}
+
+function storedBytes(artifacts: readonly { path: string }[], sizes: ReadonlyMap<string, number>): number {
+  return artifacts.reduce((sum, { path }) => sum + (sizes.get(path) ?? 0), 0)
 }
 
 export interface RestoreTopicsOptions extends PlanRestoreOptions {
@@ -115,8 +125,11 @@ async function load(client: KafkaClient, targets: RestoreTarget[], options: Rest
   const starts = await readEnds(client, targets)
   const producer = await newProducerId(client)
   const offsetMap: OffsetMap = new Map()
-  const paths = targets.flatMap(({ topic }) => topic.partitions.flatMap(({ artifacts }) => artifacts.map(({ path }) => path)))
-  const total = paths.reduce((sum, path) => sum + looking.sizeOf(path), 0)
+  const sizes = sizesOf(options.reader)
+  const artifacts = targets.flatMap(({ topic }) => topic.partitions.flatMap((part) => part.artifacts))
+  // Of files that are stored compressed nobody knows beforehand how much is in them.
+  const total = artifacts.some(({ path }) => path.endsWith('.zst')) ? {} : { total: storedBytes(artifacts, sizes) }
+  const bytesOf = new Map<string, ReadonlyMap<number, number>[]>()
   const written = new Map<string, bigint>()
   const markers = new Map<string, bigint>()
   const spread = new Map<string, SpreadPositions>()
@@ -124,21 +137,28 @@ async function load(client: KafkaClient, targets: RestoreTarget[], options: Rest
   let bytes = 0
   const onBytes = (size: number) => {
     bytes += size
-    context.emit({ type: 'progress', task: 'kafka restore', done: bytes, total, unit: 'bytes' })
+    context.emit({ type: 'progress', task: 'kafka restore', done: bytes, ...total, unit: 'bytes' })
   }
   const { groups } = options.part
   await inLanes(workOf(targets), options.lanes ?? 4, async (work, number) => {
     const { topic, name } = work.target
     const loaded = await loadWork(work, { ...options, client, lane: `produce ${number}`, groups, producer, starts, offsetMap, onBytes })
     records += loaded.records
+    bytesOf.set(name, [...(bytesOf.get(name) ?? []), loaded.bytes])
     for (const { partition, end } of loaded.ends) written.set(`${name}/${partition}`, end)
     markers.set(name, (markers.get(name) ?? 0n) + (loaded.markers ?? 0n))
     if (loaded.positions !== undefined) spread.set(topic.name, loaded.positions)
   })
   await checkEnds(client, targets, written)
   const findings: Finding[] = []
-  for (const { name, configs, findings: known } of targets) {
-    findings.push(...known, ...markerFindings(name, markers.get(name) ?? 0n), ...(await applyConfigs(client, name, configs)))
+  for (const { name, configs, findings: known, retention } of targets) {
+    const loaded = new Map((bytesOf.get(name) ?? []).flatMap((each) => [...each]))
+    findings.push(
+      ...known,
+      ...retention(({ partition }) => loaded.get(partition) ?? 0),
+      ...markerFindings(name, markers.get(name) ?? 0n),
+      ...(await applyConfigs(client, name, configs)),
+    )
   }
   const counts = { topics: targets.length, partitions: written.size, records: Number(records) }
   return { component: 'kafka', counts, bytes, findings, offsetMap, spread }

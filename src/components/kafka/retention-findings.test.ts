@@ -28,7 +28,7 @@ const findings = (part: TopicPart, settings: Record<string, string>) =>
     settings: new Map(Object.entries(settings)),
     checkEveryMs: 300_000n,
     now: new Date(Number(now)),
-    sizeOf: () => 1000,
+    bytesOf: ({ artifacts }) => artifacts.length * 1000,
   })
 const week = { 'retention.ms': String(7n * day) }
 

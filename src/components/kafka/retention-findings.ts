@@ -1,5 +1,5 @@
 import type { Finding } from '../../base/finding.ts'
-import type { TopicPart } from './part.ts'
+import type { PartitionPart, TopicPart } from './part.ts'
 
 export interface RetentionOptions {
   topic: TopicPart
@@ -10,8 +10,8 @@ export interface RetentionOptions {
   /** How often the broker looks (`log.retention.check.interval.ms`); undefined when it does not tell. */
   checkEveryMs: bigint | undefined
   now: Date
-  /** Bytes of a stored file. */
-  sizeOf: (path: string) => number
+  /** Bytes of its batches, at least: files may be stored compressed. */
+  bytesOf: (part: PartitionPart) => number
 }
 
 /** Says what the topic's retention, once it is in force again, is going to delete of what was restored, and when. Pure. */
@@ -62,14 +62,14 @@ function byTime(topic: TopicPart, { name, retentionMs, nowMs, due }: { name: str
 
 /** Size retention deletes whole segments from the front as long as what is left is not below the limit. */
 function bySize(
-  { topic, sizeOf }: RetentionOptions,
+  { topic, bytesOf }: RetentionOptions,
   { name, retentionBytes, segmentBytes, due }: { name: string; retentionBytes: bigint; segmentBytes: bigint; due: string },
 ): Finding[] {
   if (retentionBytes < 0n) return []
-  const doomed = topic.partitions.flatMap(({ partition, artifacts }) => {
-    const bytes = artifacts.reduce((sum, { path }) => sum + BigInt(sizeOf(path)), 0n)
+  const doomed = topic.partitions.flatMap((part) => {
+    const bytes = BigInt(bytesOf(part))
     const surplus = bytes - retentionBytes
-    return surplus >= (segmentBytes > 0n ? segmentBytes : 1n) ? [`about ${surplus} of the ${bytes} bytes of partition ${partition}`] : []
+    return surplus >= (segmentBytes > 0n ? segmentBytes : 1n) ? [`about ${surplus} of the ${bytes} bytes of partition ${part.partition}`] : []
   })
   if (doomed.length === 0) return []
   return [
