@@ -8,32 +8,32 @@ import { silentContext } from '../src/base/context.ts'
 import type { ImageResult } from '../src/commands/image.ts'
 import { buildImage } from '../src/image/build-image.ts'
 import { hostSettings } from '../src/image/host-settings.ts'
-import { datapipeJson, resultOf, told } from './cli.ts'
+import { datapipeJson, resultOf } from './cli.ts'
 import { containerEngine } from './container-engine.ts'
 import { confined, derive, docker, failures, rows, toolsOf } from './image-runs.ts'
+import { sharedImage } from './shared-image.ts'
 import { startSmallPipeline } from './small-pipeline.ts'
 
 /** The backup-tools image: built, every tool run in it as a user does, and broken on purpose. */
 const root = fileURLToPath(new URL('../', import.meta.url))
-const image = 'datapipe-backup-tools:suite'
-const broken = ['parts', 'java'].map((name) => `${image}-without-${name}`)
+const broken = ['parts', 'java'].map((name) => `datapipe-backup-tools:suite-without-${name}`)
 const standIns = ['cp-kafka', 'cp-schema-registry'].map((name) => `datapipe-stand-in/${name}:7.4.0`)
 const confluent = 'datapipe-backup-tools:suite-confluent'
 
 describe.skipIf(!(await containerEngine('image')))('the backup-tools image', { timeout: 900_000 }, () => {
   let built: ImageResult
+  let image: string
   let directory: string
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'datapipe-image-suite-'))
-    const answer = await datapipeJson(['image', '--tag', image])
-    expect(answer.exitCode, told(answer)).toBe(0)
-    built = resultOf<ImageResult>(answer)
+    built = await sharedImage()
+    image = built.tag
   }, 2_400_000)
 
   afterAll(async () => {
     await rm(directory, { recursive: true, force: true })
-    await docker(['rmi', '--force', '--no-prune', image, ...broken, ...standIns, confluent])
+    await docker(['rmi', '--force', '--no-prune', ...broken, ...standIns, confluent])
   })
 
   test('weighs less than 450 MiB, and its parts are told', () => {
