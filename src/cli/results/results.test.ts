@@ -33,8 +33,8 @@ async function run(...argv: string[]) {
 test('list: one line a backup', async () => {
   expect(await run('list')).toMatchObject({
     exitCode: 0,
-    stdout: `BACKUP                 STATE      SIZE   WAL  COMPONENTS              RECOVERY POINT  LABEL
-${id}  complete  991 B  23 B  kafka registry connect  0/16B3748       fixture
+    stdout: `BACKUP                 STATE      SIZE  EARLIER   WAL  COMPONENTS              RECOVERY POINT  LABEL
+${id}  complete  991 B      0 B  23 B  kafka registry connect  0/16B3748       fixture
 `,
     stderr: '',
   })
