@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Matrix, matrixSchema } from '../src/drill/report/matrix.ts'
-import { type CliRun, datapipeJson, told } from './cli.ts'
+import { type CliRun, datapipeJson, startDatapipe, told } from './cli.ts'
+import { expectRefusal } from './cli-outcomes.ts'
 
 /** The whole pipeline, lost and restored, by the one command that people type. Everything that a run starts lives below its TMPDIR. */
 const dump = fileURLToPath(new URL('../fixtures/sql/dumps/odd-shapes.sql', import.meta.url))
@@ -116,6 +117,15 @@ test('with WAL received through a slot, and the registry back from its topic, it
   expect(run.exitCode, told(run)).toBe(0)
   const matrix = matrixSchema.parse(JSON.parse(await readFile(join(reports, 'matrix.json'), 'utf8')))
   expectAllPass(matrix)
+  expectNothingLeft()
+})
+
+test('Ctrl-C while its servers start: exit 130, and neither a process nor a directory is left', async () => {
+  using run = startDatapipe(['--json', 'drill', '--reports', join(directory, 'reports')], { env: { TMPDIR: directory } })
+  await run.event((event) => event.type === 'phase' && event.name === 'start kafka')
+  expect(leftRunning()).not.toEqual([])
+  run.kill('SIGINT')
+  expectRefusal(await run.ended, 130, 'interrupted', /interrupted/)
   expectNothingLeft()
 })
 
