@@ -5,6 +5,7 @@ import { joinShards } from '../components/kafka/backup.ts'
 import { encodeKafkaPart, parseKafkaPart } from '../components/kafka/part.ts'
 import { progressFile } from '../components/kafka/progress-file.ts'
 import type { Artifact } from '../repository/artifact.ts'
+import { createArtifactReader } from '../repository/artifact-reader.ts'
 import { componentPrefix } from '../repository/layout.ts'
 import { lockRepository } from '../repository/lock.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -12,6 +13,8 @@ import { createBackupWriter } from '../repository/write-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { plannedId, readPlan, readShard, type ShardFile, type ShardPlan, shardOf } from './backup/shard-plan.ts'
 import { type BackupResult, resultOf } from './backup/store-backup.ts'
+import { compareRegistryTopic } from './registry-topic.ts'
+import { partsOf } from './restore/parts.ts'
 
 export interface BackupMergeOptions {
   config: DatapipeConfig
@@ -54,12 +57,19 @@ export async function backupMerge(options: BackupMergeOptions, context: Context)
   const partitions = [...files.values()].flatMap((file) => file.partitions)
   const topics = await joinShards(part.topics, partitions, writer.component('kafka'))
   for (const artifact of writer.artifacts()) artifacts.set(artifact.path, artifact)
-  const findings = [...draft.findings, ...[...files.values()].flatMap((file) => file.findings)]
+  const kafka = { ...part, topics }
+  const reader = createArtifactReader(storage, [...artifacts.values()], context)
+  const parts = partsOf({ manifest: draft }, ['registry'])
+  const findings = [
+    ...draft.findings,
+    ...[...files.values()].flatMap((file) => file.findings),
+    ...(await compareRegistryTopic({ parts: { ...parts, kafka }, kafka: reader, registry: reader, context })),
+  ]
   const manifest: Manifest = {
     ...draft,
     finishedAt: context.now().toISOString(),
     complete: !findings.some(({ severity }) => severity === 'harm'),
-    components: { ...draft.components, kafka: encodeKafkaPart({ ...part, topics }) },
+    components: { ...draft.components, kafka: encodeKafkaPart(kafka) },
     findings,
     phases: [...draft.phases, ...[...files].map(([number, { seconds }]) => ({ name: `shard ${number}`, seconds }))],
     artifacts: [...artifacts.values()],

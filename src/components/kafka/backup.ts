@@ -105,14 +105,13 @@ export async function storeTopics(options: BackupTopicsOptions): Promise<BackedU
     brokers: client.brokers.length,
     features: await client.features(),
     topics: parts,
-    findings,
     partitions,
+    findings,
     bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
     records: results.reduce((sum, { part }) => sum + part.committedRecords, 0n),
   }
 }
 
-/** The component's part of the manifest. `kindOf` names the kind of a topic, when the caller knows it. */
 /**
  * Puts together what shards have stored of one topic, partitions in order, and remembers it for the next backup. `topics` are the parts
  * that `storeTopics` gave for no partition at all.
@@ -130,6 +129,7 @@ export async function joinShards(topics: TopicPart[], stored: StoredPartition[],
   }))
 }
 
+/** The component's part of the manifest. `kindOf` names the kind of a topic, when the caller knows it. */
 export function assembleKafkaPart(
   backedUp: BackedUpTopics,
   groups: GroupSnapshot[],
