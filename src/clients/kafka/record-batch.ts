@@ -101,7 +101,7 @@ export function parseBatchHeader(bytes: Buffer, at = 0): BatchHeader {
 
 /** Throws `kafka-corrupt` with the offset range when the batch's CRC-32C does not fit its bytes. `bytes` is exactly one batch. */
 export function checkBatchCrc(bytes: Buffer, header: BatchHeader): void {
-  const actual = crc32c(bytes.subarray(crcFrom))
+  const actual = crc32c(bytes, crcFrom)
   if (actual !== header.crc) {
     throw new DatapipeError(
       'kafka-corrupt',
@@ -181,5 +181,5 @@ function writeHeader(bytes: Buffer, batch: Omit<NewBatch, 'records'>): void {
   bytes.writeInt16BE(-1, 51)
   bytes.writeInt32BE(-1, 53)
   bytes.writeInt32BE(batch.recordCount, 57)
-  bytes.writeUInt32BE(crc32c(bytes.subarray(crcFrom)), 17)
+  bytes.writeUInt32BE(crc32c(bytes, crcFrom), 17)
 }
