@@ -3,6 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { inDirectory, runForTest } from '../test-cli.ts'
 import { backupText } from './backup.ts'
+import { backupPlanText, backupShardText } from './backup-shards.ts'
+import { expireText } from './expire.ts'
 import { checkText } from './check.ts'
 import { diffText } from './diff.ts'
 import { importText } from './import.ts'
@@ -160,4 +162,37 @@ test('export: each file with what it does not hold; import: what went where', as
   expect(importText({ exitCode: 0, dryRun: true, files: [file] })).toBe(
     'f: 3 records (1 tombstones) would go into orders; not in it: 2 headers, 6 schema ids\n',
   )
+})
+
+test('expire: a plan says what stays, what goes, and the word that confirms it; afterwards what has gone', () => {
+  const plan = { keep: [{ id, finishedAt: '2026-11-25T03:01:00Z' }], remove: [{ id: '20261120T030000Z-0000', finishedAt: '2026-11-20T03:01:00Z' }] }
+  const result = { exitCode: 0, identity: 'file:///mnt/backups', plan, files: 12, bytes: 1_500_000, seconds: 0.4 }
+  expect(expireText({ ...result, dryRun: true })).toBe(`plan: remove 1 backups and 12 files that no other needs, 1.5 MB; nothing was touched
+  keep    ${id}  2026-11-25T03:01:00Z
+  remove  20261120T030000Z-0000  2026-11-20T03:01:00Z
+to do it: repeat it with --yes file:///mnt/backups
+`)
+  expect(expireText({ ...result, dryRun: false })).toBe(`removed 1 backups and 12 files that no other needs, 1.5 MB, in 0.4 s
+  keep    ${id}  2026-11-25T03:01:00Z
+  removed 20261120T030000Z-0000  2026-11-20T03:01:00Z
+`)
+})
+
+test('backup in shards: the plan gives the load of each and the lines to type', () => {
+  const load = [
+    { partitions: 5, offsets: 1200n },
+    { partitions: 7, offsets: 800n },
+  ]
+  expect(
+    backupPlanText({ exitCode: 0, id, shards: 2, recoveryPoint, load, seconds: 2 }),
+  ).toBe(`backup ${id} is planned in 2 shards, after 2.0 s: barrier, 2026-11-25T03:00:30Z
+  SHARD  PARTITIONS  OFFSETS
+  1/2             5     1200
+  2/2             7      800
+store each with: datapipe backup --shard I/2 --id ${id}
+and then:        datapipe backup --merge --id ${id}
+`)
+  const shard = { exitCode: 0, id, shard: 2, shards: 2, already: false, partitions: 7, bytes: 2_000_000, records: 800, seconds: 3 }
+  expect(backupShardText(shard)).toBe(`shard 2/2 of backup ${id} is stored: 7 partitions, 800 records, 2.0 MB new, in 3.0 s\n`)
+  expect(backupShardText({ ...shard, already: true })).toBe(`shard 2/2 of backup ${id} was stored before\n`)
 })

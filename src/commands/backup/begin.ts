@@ -27,7 +27,7 @@ export async function beginBackup({ storage, fresh, config, context }: BeginOpti
   if (waiting !== undefined && !fresh) {
     throw new DatapipeError('locked', `backup ${waiting.id} is planned and waits for its shards`, {
       path: planPath(waiting.id),
-      hint: `store them and run \`datapipe backup --merge ${waiting.id}\`, or give it up with --fresh`,
+      hint: `store them and run \`datapipe backup --merge --id ${waiting.id}\`, or give it up with --fresh`,
     })
   }
   if (waiting !== undefined) await discardUnfinished(storage, context)
