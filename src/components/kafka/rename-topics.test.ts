@@ -28,6 +28,7 @@ test.each([
   [['a.x', 'a.y'], 'a.*=c', 'a.x and a.y would both be c'],
   [['a', 'b'], 'a=b_', undefined],
   [['a', 'x_y'], 'a=x.y', 'a and x_y would both be x_y'],
+  [['a'], 'a=connect-offsets', 'a cannot be connect-offsets, which is an internal topic'],
   [['a'], 'a=b/c', 'b/c is no name for a topic (from a)'],
   [['a'], `a=${'x'.repeat(250)}`, 'is no name for a topic'],
 ])('%j with %s: %s', (topics, rule, message) => {

@@ -35,6 +35,7 @@ export function renameTopics(topics: string[], rules: RenameRule[], internal: Re
     const rule = internal.has(name) ? undefined : rules.find((candidate) => applyRule(name, candidate) !== undefined)
     const target = (rule && applyRule(name, rule)) ?? name
     if (!/^[a-zA-Z0-9._-]{1,249}$/.test(target) || /^\.\.?$/.test(target)) throw refused(`${target} is no name for a topic (from ${name})`, name)
+    if (target !== name && internal.has(target)) throw refused(`${name} cannot be ${target}, which is an internal topic`, name)
     const other = takenBy.get(target.replaceAll('.', '_'))
     if (other !== undefined) throw refused(`${other} and ${name} would both be ${target}`, name)
     takenBy.set(target.replaceAll('.', '_'), name)
