@@ -7,15 +7,20 @@ import type { Context } from '../src/base/context.ts'
 import { openBenchBroker } from './bench-broker.ts'
 import { benchTopics } from './bench-topics.ts'
 import { contenders } from './contenders.ts'
-import { parseBenchOptions, usage } from './options.ts'
+import { type BenchOptions, parseBenchOptions, usage } from './options.ts'
+import { benchPostgres } from './postgres.ts'
 import { describeMachine, renderResults, type Results } from './report.ts'
 import { benchGrowth, benchTopic, type TopicResult } from './run-bench.ts'
 
-const options = parseBenchOptions(process.argv.slice(2))
-if (options === 'help') process.stdout.write(usage)
-else await main(options)
+const args = process.argv.slice(2)
+if (args[0] === 'postgres') await benchPostgres(args.slice(1))
+else {
+  const options = parseBenchOptions(args)
+  if (options === 'help') process.stdout.write(usage)
+  else await main(options)
+}
 
-async function main({ scale, rounds, topics, only, peer, stack, results, growth, nodeOptions }: Exclude<typeof options, 'help'>): Promise<void> {
+async function main({ scale, rounds, topics, only, peer, stack, results, growth, nodeOptions }: BenchOptions): Promise<void> {
   const interrupt = new AbortController()
   process.once('SIGINT', () => interrupt.abort())
   const context: Context = {

@@ -19,6 +19,7 @@ export interface BenchOptions {
 export const usage = `Usage: npm run bench -- [options]
 
 Measures backup and restore of Kafka topics beside other tools, on a broker of its own.
+PostgreSQL: npm run bench -- postgres --help.
 
   --scale N          share of the full sizes (default 0.2; 1: about 6 GB of topics, and an hour)
   --rounds N         times that each contender runs (default 3)

@@ -29,6 +29,8 @@ export const postgresConfigSchema = z.strictObject({
    * Datapipe with zstd; `client-zstd` by Datapipe in any case, which spares the server's processors.
    */
   compression: z.enum(['zstd', 'lz4', 'client-zstd']).optional(),
+  /** Threads that the server compresses with, by zstd alone; 2 when left out, 0: in the process that sends. */
+  compressionWorkers: z.int().min(0).max(64).optional(),
   /** Where pg_receivewal, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin. */
   binDirectory: z.string().optional(),
   archive: z

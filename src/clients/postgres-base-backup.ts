@@ -20,10 +20,17 @@ export interface BaseBackupStream extends AsyncDisposable {
   readonly messages: AsyncIterable<BaseBackupMessage>
 }
 
+/** `workers` are threads, for zstd alone. */
+export interface BackupCompression {
+  method: 'zstd' | 'lz4'
+  level?: number
+  workers?: number
+}
+
 export interface BaseBackupOptions {
   label: string
   /** By the server; as it is when left out. */
-  compression?: { method: 'zstd' | 'lz4'; level?: number } | undefined
+  compression?: BackupCompression | undefined
   /** Bytes that the server has read so far. */
   onProgress?: (bytes: number) => void
   signal?: AbortSignal
@@ -35,7 +42,7 @@ const heldBytes = 4 << 20
 /**
  * BASE_BACKUP of the streaming replication protocol (PostgreSQL 15 and newer): what pg_basebackup speaks, without its files. Fast
  * checkpoint, no WAL, no wait for the archive, a manifest with CRC-32C. Resolves when the server has begun to send.
- * Throws like connectPostgres; `not-supported` when the server was built without this compression.
+ * Throws like connectPostgres; `not-supported` when the server was built without this compression, or without workers for it.
  */
 export async function startBaseBackup(url: string, options: BaseBackupOptions): Promise<BaseBackupStream> {
   const { signal } = options
@@ -65,6 +72,7 @@ export async function startBaseBackup(url: string, options: BaseBackupOptions): 
 }
 
 function command({ label, compression }: BaseBackupOptions): string {
+  const detail = (['level', 'workers'] as const).flatMap((name) => (compression?.[name] === undefined ? [] : [`${name}=${compression[name]}`]))
   const options = [
     `LABEL ${quoteLiteral(label)}`,
     'PROGRESS true',
@@ -73,7 +81,7 @@ function command({ label, compression }: BaseBackupOptions): string {
     "MANIFEST 'yes'",
     "MANIFEST_CHECKSUMS 'CRC32C'",
     ...(compression === undefined ? [] : [`COMPRESSION ${quoteLiteral(compression.method)}`]),
-    ...(compression?.level === undefined ? [] : [`COMPRESSION_DETAIL ${quoteLiteral(`level=${compression.level}`)}`]),
+    ...(detail.length === 0 ? [] : [`COMPRESSION_DETAIL ${quoteLiteral(detail.join(','))}`]),
   ]
   return `BASE_BACKUP (${options.join(', ')})`
 }
@@ -120,10 +128,13 @@ function readMessage(chunk: Buffer, { onProgress }: BaseBackupOptions): BaseBack
   return undefined
 }
 
-/** PostgreSQL 15 says "zstd compression is not supported by this build", 16 and newer "this build does not support compression with zstd". */
+/**
+ * PostgreSQL 15 says "zstd compression is not supported by this build", 16 and newer "this build does not support compression with zstd";
+ * with a zstd library of one thread, "could not set compression worker count".
+ */
 function translate(error: unknown, url: string): DatapipeError {
   const known = postgresFault(error, url)
-  if (!/not supported by this build|build does not support compression/.test(known.message)) return known
+  if (!/not supported by this build|build does not support compression|could not set compression worker count/.test(known.message)) return known
   return new DatapipeError('not-supported', known.message, { path: 'postgres.compression', cause: error })
 }
 

@@ -6,6 +6,7 @@ export const configDescriptions: Readonly<Record<string, string>> = {
   'postgres.dataDirectory': "the server's data directory as this machine sees it: needed to restore, not to back up",
   'postgres.compression':
     'of the base backup: `zstd` (when left out) or `lz4` (faster and larger) by the server, where it was built with them; `client-zstd` by Datapipe, to spare the server',
+  'postgres.compressionWorkers': 'threads that the server compresses with, by zstd alone; 2 when left out, 0: in the process that reads and sends',
   'postgres.binDirectory': 'where pg_receivewal, pg_ctl and the others are, when not on PATH or under /usr/lib/postgresql/N/bin',
   'postgres.archive.mode':
     '`receive`: Datapipe streams the WAL itself through a slot of its own; `directory`: the server archives with `datapipe archive-wal` into a directory that Datapipe reads',

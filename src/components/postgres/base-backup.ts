@@ -3,7 +3,7 @@ import type { PostgresConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import { parseLsn, walSegmentName } from '../../base/lsn.ts'
-import { type BaseBackupMessage, type BaseBackupStream, startBaseBackup } from '../../clients/postgres-base-backup.ts'
+import { type BackupCompression, type BaseBackupMessage, type BaseBackupStream, startBaseBackup } from '../../clients/postgres-base-backup.ts'
 import type { Artifact, ArtifactWriter } from '../../repository/artifact.ts'
 import { parseBackupManifest } from './backup-manifest.ts'
 import { zstdLevel } from './compression.ts'
@@ -83,27 +83,35 @@ async function copyCluster(options: CopyOptions): Promise<BasePart> {
   }
 }
 
+/** Threads that the server compresses with, besides the process that reads and sends: where it was built with them. */
+const workers = 2
+
 /** Compressed by the server, or here where it was built without it. */
 async function startStream(config: PostgresConfig, context: Context): Promise<BaseBackupStream> {
   let total: number | undefined
-  const start = async (compression: 'zstd' | 'lz4' | undefined) => {
-    const stream = await startBaseBackup(config.url, {
-      label: 'datapipe',
-      compression: compression && { method: compression, ...(compression === 'zstd' && { level: zstdLevel }) },
-      onProgress: (done) => context.emit({ type: 'progress', task: 'base backup', done, total: total ?? done, unit: 'bytes' }),
-      signal: context.signal,
-    })
-    total = stream.bytes
-    return stream
+  const compression = config.compression ?? 'zstd'
+  const threads = config.compressionWorkers ?? workers
+  const ways: BackupCompression[] = [
+    ...(compression === 'zstd' && threads > 0 ? [{ method: 'zstd' as const, level: zstdLevel, workers: threads }] : []),
+    ...(compression === 'zstd' ? [{ method: 'zstd' as const, level: zstdLevel }] : []),
+    ...(compression === 'lz4' ? [{ method: 'lz4' as const }] : []),
+  ]
+  for (const way of [...ways, undefined]) {
+    try {
+      const stream = await startBaseBackup(config.url, {
+        label: 'datapipe',
+        compression: way,
+        onProgress: (done) => context.emit({ type: 'progress', task: 'base backup', done, total: total ?? done, unit: 'bytes' }),
+        signal: context.signal,
+      })
+      total = stream.bytes
+      return stream
+    } catch (error) {
+      if (way === undefined || !(error instanceof DatapipeError) || error.code !== 'not-supported') throw error
+      context.emit({ type: 'log', level: 'warning', component: 'postgres', message: `${error.message}: going on without` })
+    }
   }
-  if (config.compression === 'client-zstd') return await start(undefined)
-  try {
-    return await start(config.compression ?? 'zstd')
-  } catch (error) {
-    if (!(error instanceof DatapipeError) || error.code !== 'not-supported') throw error
-    context.emit({ type: 'log', level: 'warning', component: 'postgres', message: `${error.message}; zstd is used here instead` })
-    return await start(undefined)
-  }
+  throw new TypeError('the last way has no compression, and throws its own error')
 }
 
 interface Received {
