@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -6,6 +8,7 @@ import { silentContext } from '../src/base/context.ts'
 import { parseLsn } from '../src/base/lsn.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
 import { connectClient } from '../src/clients/connect.ts'
+import { restoreConnectors } from '../src/commands/restore/connectors.ts'
 import {
   backupConnect,
   type ConnectPart,
@@ -232,6 +235,31 @@ test("a missing slot is Debezium's own failure, explained", async () => {
   expect(item).toMatchObject({ verdict: 'fail', next: expect.stringContaining('create the slot') as string })
   await stopConnectors(config, [name], context)
   await sql("SELECT pg_create_logical_replication_slot('shop_slot', 'pgoutput')")
+})
+
+test('topics that end before its slot: what lies between is told as lost to them, and the connector stays STOPPED', async () => {
+  const [slot] = await sql('SELECT confirmed_flush_lsn::text AS lsn, pg_current_wal_flush_lsn()::text AS flush FROM pg_replication_slots')
+  const [lsn, flushLsn] = [parseLsn(String(slot?.lsn)), parseLsn(String(slot?.flush))]
+  const file = join(stack.directory, 'connector-secrets.json')
+  await writeFile(file, JSON.stringify({ [name]: { 'database.password': secrets.env.DATAPIPE_SECRET_SHOP_DATABASE_PASSWORD } }), { mode: 0o600 })
+  const restored = await restoreConnectors({
+    part,
+    reader,
+    config,
+    slots: [],
+    storedSlots: [{ name: 'shop_slot', database: 'postgres' }],
+    live: { flushLsn, slots: new Map([['shop_slot', lsn]]) },
+    topicsEndAt: lsn - 1n,
+    secretsFile: file,
+    leaveStopped: false,
+    context,
+  })
+  expect(restored).toMatchObject({
+    connectors: 1,
+    offsets: 1,
+    findings: [{ severity: 'harm', code: 'events-missing', component: 'connect', item: name }],
+  })
+  expect((await connectClient(config, context.signal).status(name))?.connector.state).toBe('STOPPED')
 })
 
 test("the records that keep a connector stopped are the worker's own, and work on topics that were restored raw", async () => {
