@@ -40,7 +40,7 @@ export async function planRestoreTopics(options: PlanRestoreOptions): Promise<To
   await using client = await connectKafka(options.config, options.context)
   const targets = await findTargets(client, options)
   return {
-    steps: targets.flatMap((target) => describeTarget(target, options.range !== undefined)),
+    steps: targets.flatMap((target) => describeTarget(target, options)),
     findings: targets.flatMap(({ findings, retention }) => [
       ...findings,
       ...retention(({ artifacts }) => storedBytes(artifacts, sizesOf(options.reader))),
@@ -48,17 +48,19 @@ export async function planRestoreTopics(options: PlanRestoreOptions): Promise<To
   }
 }
 
-function describeTarget({ topic, name, partitions, replicationFactor, existing, configs }: RestoreTarget, isPart: boolean): PlanStep[] {
+function describeTarget({ topic, name, partitions, replicationFactor, existing, configs }: RestoreTarget, choices: TopicChoices): PlanStep[] {
   const settings = Object.entries(configs).map(([key, value]) => `, ${key}=${value}`)
   const shape = `${partitions} partitions, replication factor ${replicationFactor}${settings.join('')}`
   const records = topic.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
   const origin = name === topic.name ? '' : ` of ${topic.name}`
   const spread = partitions === topic.partitions.length ? '' : `, spread by key from ${topic.partitions.length} partitions,`
+  const loaded = choices.range === undefined ? `${records} records` : `those of ${records} records that are in the range,`
+  const kept = choices.preserveOffsets ? ' at their own offsets' : ''
   const compacts = configs['cleanup.policy']?.includes('compact') ? ', after which the brokers compact it again as before' : ''
   return [
     step(existing === undefined ? `create topic ${name} (${shape})` : `take the empty topic ${name} and set its configuration (${shape})`),
     step(
-      `load ${isPart ? `those of ${records} records that are in the range,` : `${records} records`}${origin} into ${name}${spread} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
+      `load ${loaded}${origin} into ${name}${kept}${spread} with retention, cleaning and timestamp limits held off, then put its configuration back${compacts}`,
     ),
   ]
 }
