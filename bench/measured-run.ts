@@ -33,10 +33,16 @@ export async function measuredRun({ command, output = '/dev/null', env = {}, dir
   const child = spawn(gnuTime, ['-o', figures, '-f', '%U %S %M', ...command], {
     stdio: ['ignore', stdout.fd, stderr.fd],
     env: { ...process.env, NO_COLOR: '1', ...env },
-    signal,
+    // A group of its own: what is interrupted is the program, not the clock beside it.
+    detached: true,
   })
+  const stop = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+  }
+  signal.addEventListener('abort', stop, { once: true })
   const [code] = (await once(child, 'exit')) as [number | null]
   const wallSeconds = (performance.now() - started) / 1000
+  signal.removeEventListener('abort', stop)
   if (code !== 0) throw new Error(`${command.slice(0, 3).join(' ')} … ended with ${code}: ${(await readFile(words, 'utf8')).slice(-600)}`)
   const [user = 0, system = 0, kibibytes = 0] = ((await readFile(figures, 'utf8')).trim().split('\n').at(-1) ?? '').split(' ').map(Number)
   await rm(figures)
