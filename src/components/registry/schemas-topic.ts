@@ -44,7 +44,7 @@ export function snapshotOfSchemasTopic(records: Iterable<SchemasTopicRecord>, of
   const mode: RegistrySnapshot['mode'] = { global: 'READWRITE', subjects: {} }
 
   const read = <T>(schema: z.ZodType<T>, text: string | null, what: string): T => {
-    const result = schema.safeParse(text === null ? null : parseJson(text))
+    const result = schema.safeParse(text === null ? null : jsonOr(text, unreadable))
     if (result.success) return result.data
     throw new DatapipeError('not-supported', `a ${what} record of the schemas topic is in an unknown form: ${result.error.issues[0]?.message ?? ''}`)
   }
@@ -111,4 +111,16 @@ function snapshotVersion(value: z.infer<typeof valueSchema>): SnapshotVersion {
   if (value.metadata) version.metadata = value.metadata
   if (value.ruleSet) version.ruleSet = value.ruleSet
   return version
+}
+
+/** Fits no schema. */
+const unreadable = Symbol('no JSON')
+
+function jsonOr<T>(text: string, otherwise: T): unknown {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return otherwise
+    throw error
+  }
 }
