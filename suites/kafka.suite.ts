@@ -25,11 +25,11 @@ import {
 import type { KafkaPart } from '../src/components/kafka/part.ts'
 import type { ArtifactReader, ArtifactWriter } from '../src/repository/artifact.ts'
 import { createArtifactReader } from '../src/repository/artifact-reader.ts'
-import { type BackupWriter, createBackupWriter } from '../src/repository/write-backup.ts'
+import { createBackupWriter } from '../src/repository/write-backup.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
 import { memoryStorage } from '../src/storage/memory.ts'
-import type { Storage } from '../src/storage/storage.ts'
 import { fillTopics } from './fill-topics.ts'
+import { backUp, backupId, newBackup, produceRecords } from './kafka-backups.ts'
 import { readEverything } from './kafka-reading.ts'
 import { readerOver, spoiledCopy } from './spoiled-kafka.ts'
 
@@ -144,6 +144,20 @@ describe('everything backed up, wiped and restored', () => {
       message: expect.stringMatching(/^1 groups were not applied: behind: /),
     })
     await consumer.disconnect()
+  })
+
+  test('a share group, which has no positions to set, and a position in a topic that was not restored, are told', async () => {
+    const group = { type: 'classic', protocolType: 'consumer', state: 'Empty' }
+    const groups = [
+      { ...group, groupId: 'sharing', type: 'share', offsets: [] },
+      { ...group, groupId: 'elsewhere', offsets: [{ topic: 'gone', partition: 0, offset: 3n, metadata: '' }] },
+    ]
+    const { counts, findings } = await restoreGroups({ part: { ...part, groups }, offsetMap: new Map(), config, context })
+    expect(counts).toMatchObject({ groups: 0, positions: 0 })
+    expect(findings.map(({ code, item }) => `${code} ${item}`)).toEqual([
+      'group-kind-not-restored sharing',
+      'group-topic-not-restored elsewhere/gone',
+    ])
   })
 
   test('a record changed, dropped, doubled, a header lost, a configuration and a group moved: each is found', async () => {
@@ -352,37 +366,5 @@ test('a server that is down and a pattern that matches nothing are told apart, a
   expect((await kafkaComponent.check(nobody, context))[0]).toMatchObject({ verdict: 'fail' })
 })
 
-async function backUp(from: KafkaConfig, writer: ArtifactWriter): Promise<KafkaPart> {
-  const selected = await selectTopics(from, context)
-  const groups = await readGroups(from, context)
-  const frozen = await freezeTopics(from, selected, context)
-  expect(frozen.findings).toEqual([])
-  const backedUp = await backupTopics({ config: from, topics: selected, frozen, writer, context })
-  expect(backedUp.findings).toEqual([])
-  return assembleKafkaPart(backedUp, groups)
-}
-
-const backupId = (number: number) => `20250101T00000${number}Z-000${number}`
-
-async function newBackup(storage: Storage): Promise<BackupWriter> {
-  return createBackupWriter({ storage, context, id: backupId(1) })
-}
-
-async function wipeAll(): Promise<void> {
-  await kafkaComponent.wipe(config, context)
-}
-
-async function produceMany(topic: string, partitions: number, count = 500): Promise<void> {
-  await using client = await connectKafka(config, context)
-  if ((await client.topics([topic])).length === 0) await createTopic(client, { name: topic, partitions, replicationFactor: 1, configs: {} })
-  await listOffsets(client, new Map([[topic, [...Array(partitions).keys()]]]), 'latest')
-  const producer = kafka.producer()
-  await producer.connect()
-  for (let partition = 0; partition < partitions; partition++) {
-    for (let from = 0; from < count; from += 50) {
-      const messages = [...Array(50).keys()].map((index) => ({ partition, key: `k${from + index}`, value: `value ${from + index} `.repeat(20) }))
-      await producer.send({ topic, messages })
-    }
-  }
-  await producer.disconnect()
-}
+const wipeAll = () => kafkaComponent.wipe(config, context)
+const produceMany = (topic: string, partitions: number, count?: number) => produceRecords({ config, kafka }, topic, partitions, count)

@@ -17,6 +17,8 @@ import type { CheckItem } from '../src/components/component.ts'
 import { certificateFiles } from '../src/stack/certificates/write-certificates.ts'
 import { commandLineTools } from '../src/stack/embedded/command-line-tools.ts'
 import { type CliRun, datapipeJson, resultOf, startDatapipe, told } from './cli.ts'
+import { expectSuccess } from './cli-outcomes.ts'
+import { type Server, type Change, type Fault, url, bootstrap, otherCa, faults } from './secure-faults.ts'
 import { type ConfigFile, type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
 
 /**
@@ -42,112 +44,6 @@ afterAll(async () => {
   await pipeline?.[Symbol.asyncDispose]()
   await rm(directory, { recursive: true, force: true })
 })
-
-type Server = 'postgres' | 'kafka' | 'registry' | 'connect'
-type Change = (config: ConfigFile) => void
-
-const set =
-  (server: Server, changes: Record<string, unknown>): Change =>
-  (config) => {
-    for (const [key, value] of Object.entries(changes)) {
-      if (value === undefined) delete config[server][key]
-      else config[server][key] = value
-    }
-  }
-const url =
-  (server: 'postgres' | 'registry' | 'connect', change: (url: string) => string): Change =>
-  (config) => {
-    config[server].url = change(String(config[server].url))
-  }
-const bootstrap =
-  (change: (server: string) => string): Change =>
-  (config) => {
-    config.kafka.bootstrapServers = (config.kafka.bootstrapServers as string[]).map(change)
-  }
-const otherCa = (text: string) => text.replace('ca.pem', 'other-ca.pem')
-const byAnotherName = (text: string) => text.replace('127.0.0.1', 'localhost')
-
-interface Fault {
-  title: string
-  server: Server
-  change: Change
-  exit: number
-  code: string
-  message: RegExp
-  hint: RegExp
-}
-
-const untrusted = /shows a certificate that is not trusted \(127\.0\.0\.1, signed by Datapipe stack CA\)/
-const otherName = /shows a certificate for another name than localhost/
-const withoutTls = /speaks TLS, and was spoken to without it/
-
-const faults: Fault[] = [
-  ...[
-    {
-      server: 'postgres' as const,
-      change: url('postgres', (text) => text.replace(/\$\{file:[^}]*\}/, 'nonsense')),
-      message: /refused user datapipe/,
-    },
-    {
-      server: 'kafka' as const,
-      change: set('kafka', { sasl: { mechanism: 'SCRAM-SHA-512', username: 'datapipe', password: 'nonsense' } }),
-      message: /refused the credentials/,
-    },
-    { server: 'registry' as const, change: set('registry', { password: 'nonsense' }), message: /with 401/ },
-  ].map((fault) => ({ title: 'the wrong password', exit: 32, code: 'unauthorized', hint: /user name and password/, ...fault })),
-  {
-    title: 'no login',
-    server: 'kafka',
-    change: set('kafka', { sasl: undefined }),
-    exit: 32,
-    code: 'unauthorized',
-    message: /wants a login/,
-    hint: /kafka\.sasl/,
-  },
-  ...[
-    { server: 'postgres' as const, change: url('postgres', otherCa), hint: /sslrootcert/ },
-    {
-      server: 'kafka' as const,
-      change: (config: ConfigFile) => set('kafka', { tls: { ca: otherCa(caOf(config)) } })(config),
-      hint: /kafka\.tls\.ca/,
-    },
-    {
-      server: 'registry' as const,
-      change: (config: ConfigFile) => set('registry', { tls: { ca: otherCa(caOf(config)) } })(config),
-      hint: /registry\.tls\.ca/,
-    },
-  ].map((fault) => ({ title: 'the certificate of another authority', exit: 60, code: 'tls-failed', message: untrusted, ...fault })),
-  ...[
-    { server: 'postgres' as const, change: url('postgres', byAnotherName) },
-    { server: 'kafka' as const, change: bootstrap(byAnotherName) },
-    { server: 'registry' as const, change: url('registry', byAnotherName) },
-  ].map((fault) => ({
-    title: 'a name that the certificate is not for',
-    exit: 60,
-    code: 'tls-failed',
-    message: otherName,
-    hint: /a name that the certificate is for/,
-    ...fault,
-  })),
-  ...[
-    { server: 'postgres' as const, change: url('postgres', (text) => text.replace(/\?.*/, '')), hint: /sslmode=verify-full/ },
-    { server: 'kafka' as const, change: set('kafka', { tls: undefined }), hint: /set kafka\.tls/ },
-    { server: 'registry' as const, change: url('registry', (text) => text.replace('https:', 'http:')), hint: /https:\/\// },
-  ].map((fault) => ({ title: 'no TLS', exit: 60, code: 'tls-failed', message: withoutTls, ...fault })),
-  {
-    title: 'TLS on a plain port',
-    server: 'connect',
-    change: url('connect', (text) => text.replace('http:', 'https:')),
-    exit: 60,
-    code: 'tls-failed',
-    message: /does not speak TLS/,
-    hint: /connect\.url/,
-  },
-]
-
-function caOf(config: ConfigFile): string {
-  return (config.kafka.tls as { ca: string }).ca
-}
 
 /** A datapipe.yaml that knows one server, and knows it wrongly, with a repository of its own: a backup clears its repository of unfinished files. */
 let files = 0
@@ -212,12 +108,6 @@ describe('one clear error for', () => {
     process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGHUP')
   })
 })
-
-async function expectSuccess(run: Promise<CliRun>): Promise<CliRun> {
-  const done = await run
-  expect(done.exitCode, told(done)).toBe(0)
-  return done
-}
 
 /** Every command line of the machine that holds a secret, while a command runs. */
 async function secretsSeen(running: Promise<CliRun>): Promise<string[]> {
