@@ -24,7 +24,7 @@ export async function checkPositions({ postgres, connect }: DatapipeConfig, cont
     const connectors = (await connectorStates(connect, context)).filter(({ config }) => isDebeziumPostgres(config))
     const owners = await connectorOwners({ connectors, connect, postgresUrl: postgres.url, context })
     const seen = await look(postgres.url, context)
-    const items: CheckItem[] = []
+    const items = unknownNames(connect.otherServers ?? [], connectors)
     for (const connector of connectors) {
       const ownership = owners.get(connector.name)
       if (ownership?.owned === true) {
@@ -44,6 +44,19 @@ async function look(url: string, context: Context): Promise<{ slots: Set<string>
   const rows = await client.query<{ name: string }>('SELECT slot_name::text AS name FROM pg_replication_slots')
   const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
   return { slots: new Set(rows.map(({ name }) => name)), flushLsn: parseLsn(row?.lsn ?? '') }
+}
+
+/** A name that no connector has is mistyped, or one that has gone. */
+function unknownNames(names: readonly string[], connectors: readonly ConnectorState[]): CheckItem[] {
+  return names
+    .filter((name) => !connectors.some((connector) => connector.name === name))
+    .map((name) => ({
+      component: 'connect',
+      name: `server of ${name} is known`,
+      verdict: 'warning',
+      detail: 'connect.otherServers names it, and there is no such Debezium PostgreSQL connector',
+      next: 'correct connect.otherServers in datapipe.yaml',
+    }))
 }
 
 function slotItem(connector: ConnectorState, slots: ReadonlySet<string>): CheckItem {

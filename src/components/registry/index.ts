@@ -11,7 +11,6 @@ export { type RegistryPart, type RegistryRoute, registryPartSchema, registryRout
 export { type PlanRestoreOptions, planRestoreRegistry, type RegistryRestorePlan } from './plan-restore.ts'
 export { probeRegistry, type RegistryProbe } from './probe.ts'
 export { restoreRegistry } from './restore.ts'
-export { type SchemasTopicRecord, snapshotOfSchemasTopic } from './schemas-topic.ts'
 export type { RegistrySnapshot } from './snapshot.ts'
 export { type UsedSchemaId, verifyRegistry, verifyRestoredIds } from './verify.ts'
 
