@@ -25,6 +25,8 @@ beforeAll(async () => {
   // Restored servers run under another user where we are root.
   await chmod(directory, 0o755)
   pipeline = await startSmallPipeline(directory)
+  // Of somebody else: no connector of the backup reads it.
+  await pipeline.sql("SELECT pg_create_logical_replication_slot('reports_slot', 'pgoutput')")
   config = await pipeline.configFile('datapipe')
   id = resultOf<{ id: string }>(await expectSuccess(on('backup'))).id
 })
@@ -147,6 +149,28 @@ describe('the traps, seen', () => {
     expect(told(records)).not.toContain('state.v2')
   })
 
+  test('diff of two live sides: the same, and what one side lacks is not compared, which is no yes', async () => {
+    const orders = await pipeline.configFile('live-orders', (all) => {
+      all.kafka.topics = { include: ['orders'] }
+      for (const name of ['postgres', 'registry', 'connect'] as const) delete (all as Partial<ConfigFile>)[name]
+    })
+    const same = await at(orders, 'diff', 'live', 'live')
+    expect(same.exitCode, told(same)).toBe(0)
+    expect(resultOf(same)).toMatchObject({ a: 'live', b: 'live (b)', compared: ['kafka'], differing: [], findings: [] })
+    const more = await pipeline.configFile('live-more', (all) => {
+      all.kafka.topics = { include: ['orders'] }
+      for (const name of ['postgres', 'connect'] as const) delete (all as Partial<ConfigFile>)[name]
+    })
+    const lopsided = await at(orders, 'diff', 'live', 'live', '--against', more)
+    expect(lopsided.exitCode, told(lopsided)).toBe(21)
+    expect(resultOf(lopsided)).toMatchObject({
+      compared: ['kafka'],
+      findings: [
+        { severity: 'warning', code: 'not-compared', component: 'registry', message: expect.stringMatching(/^live has no registry/) as string },
+      ],
+    })
+  })
+
   test('check finds a slot that is gone', async () => {
     await pipeline.sql("SELECT pg_drop_replication_slot('shop_slot')")
     const run = await on('check')
@@ -240,6 +264,17 @@ describe('wiped, and back', () => {
     const moving = /^(connect-|__debezium-heartbeat|kafkasql|__consumer|registry)/
     expect(findings.filter(({ severity, component, item }) => severity === 'harm' && component !== 'connect' && !moving.test(item))).toEqual([])
   })
+})
+
+test('PostgreSQL alone: what was not made and not written is told', async () => {
+  await pipeline.stack.destroy('postgres')
+  const { findings } = resultOf<{ findings: Finding[] }>(await expectSuccess(on('restore', id, '--only', 'postgres', '--in-place')))
+  expect(findings).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ severity: 'warning', code: 'slot-not-created', item: 'reports_slot' }),
+      expect.objectContaining({ severity: 'warning', code: 'offset-not-written', component: 'connect', item: 'shop' }),
+    ]),
+  )
 })
 
 async function identityOf(component: string): Promise<string> {
