@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Context } from '../src/base/context.ts'
@@ -30,6 +30,7 @@ async function main({ scale, rounds, topics, only, peer, stack, results, growth,
       if (event.type === 'log') process.stderr.write(`${event.message}\n`)
     },
   }
+  const [before = 0] = loadavg()
   const directory = await mkdtemp(join(tmpdir(), 'datapipe-bench-'))
   try {
     await using broker = await openBenchBroker(stack, context)
@@ -50,6 +51,7 @@ async function main({ scale, rounds, topics, only, peer, stack, results, growth,
       scale,
       rounds,
       machine: describeMachine(),
+      load: { before, after: loadavg()[0] ?? 0 },
       versions: { datapipe: await commit(), node: process.version, kafka: broker.version, kcat: await versionOf(kcat), peer: await versionOf(peer) },
       topics: measured,
       growth: growing,

@@ -9,6 +9,8 @@ export interface Results {
   scale: number
   rounds: number
   machine: string
+  /** Load averages over one minute, before and after: what else the machine was doing. */
+  load: { before: number; after: number }
   versions: Record<string, string>
   topics: TopicResult[]
   growth: TopicResult[]
@@ -35,7 +37,7 @@ export function medianCost(series: Series | undefined): Cost | undefined {
 
 /** `results.md`: a table per topic, then the targets, each met, missed or not judged, with the reason. */
 export function renderResults(results: Results): string {
-  const { machine, versions, takenAt, scale, rounds } = results
+  const { machine, load, versions, takenAt, scale, rounds } = results
   const lines = [
     '# Kafka: speed and memory',
     '',
@@ -43,7 +45,7 @@ export function renderResults(results: Results): string {
     '(memory: the largest). CPU is that of the contender, not of the broker. A ratio compares wall time with the first line of its table.',
     '',
     `- taken ${takenAt}, scale ${scale}, ${rounds} rounds`,
-    `- ${machine}`,
+    `- ${machine}; load ${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after${load.before > 1 ? ': **not a quiet machine, wall times say little**' : ''}`,
     `- ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
