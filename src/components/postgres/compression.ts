@@ -27,7 +27,7 @@ export function decompressorFor(path: string): Transform {
  * comes out of the iteration too.
  */
 export function decompressed(source: AsyncIterable<Uint8Array>, signal: AbortSignal, path = ''): AsyncIterable<Uint8Array> {
-  return through(Readable.from(source, { objectMode: false, highWaterMark: 1 << 20 }), decompressorFor(path), signal)
+  return through(Readable.from(source), decompressorFor(path), signal)
 }
 
 /** A decompressor's own words: the input is no stream of its kind, or a damaged one. */

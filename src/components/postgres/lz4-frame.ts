@@ -13,9 +13,8 @@ export function lz4Decompressor(): Transform {
   let pending: Buffer = Buffer.alloc(0)
   let frame: { blockChecksum: boolean; contentChecksum: boolean; block: number } | undefined
   let ended = false
-  /** The last 64 KiB of output, then room for one block. */
-  let output = Buffer.alloc(0)
-  let history = 0
+  /** The last output: a match may reach back into it. */
+  let before: Buffer = Buffer.alloc(0)
 
   /** Takes one header, block or end from `bytes` at `at`; returns the position behind it, or undefined when it is not all there. */
   const step = (bytes: Buffer, at: number, emit: (chunk: Buffer) => void): number | undefined => {
@@ -28,8 +27,7 @@ export function lz4Decompressor(): Transform {
       if (bytes.length - at < length) return undefined
       const block = 1 << (8 + 2 * ((bytes.readUInt8(at + 5) >> 4) & 7))
       frame = { blockChecksum: (flags & 16) !== 0, contentChecksum: (flags & 4) !== 0, block }
-      output = Buffer.allocUnsafe(window + block)
-      history = 0
+      before = Buffer.alloc(0)
       ended = false
       return at + length
     }
@@ -46,18 +44,21 @@ export function lz4Decompressor(): Transform {
     const next = at + 4 + length + (frame.blockChecksum ? 4 : 0)
     if (length > frame.block) throw damaged('has a block that is too long')
     if (bytes.length < next) return undefined
-    const from = history
+    // New memory for each block, with what a match may reach in front of it: whoever takes the block may keep it.
+    const output = Buffer.allocUnsafe(window + frame.block)
+    const from = before.copy(output)
     const stored = word >>> 31 === 1
     const end = stored ? from + bytes.copy(output, from, at + 4, at + 4 + length) : decodeBlock(bytes, at + 4, at + 4 + length, output, from)
-    emit(Buffer.from(output.subarray(from, end)))
-    history = Math.min(window, end)
-    output.copyWithin(0, end - history, end)
+    emit(output.subarray(from, end))
+    before = output.subarray(Math.max(0, end - window), end)
     return next
   }
 
   return new Transform({
     writableHighWaterMark: 1 << 20,
-    readableHighWaterMark: 1 << 20,
+    // One block an object: a stream of bytes would join what waits, which copies it all once more.
+    readableObjectMode: true,
+    readableHighWaterMark: 4,
     transform(chunk: Buffer, _encoding, done) {
       try {
         const bytes = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
