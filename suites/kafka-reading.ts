@@ -64,7 +64,7 @@ export async function readEverything(kafka: Kafka, topics: string[]): Promise<Re
       }
     },
   })
-  const timer = setTimeout(() => done.reject(new Error(`kafkajs never came to the end of ${[...waiting.keys()].join(', ')}`)), 60_000)
+  const timer = setTimeout(() => done.reject(new Error(`kafkajs never came to the end of ${[...waiting.keys()].join(', ')}`)), 300_000)
   await done.promise
   clearTimeout(timer)
   await consumer.disconnect()

@@ -261,7 +261,13 @@ export const commandTable: readonly CommandSpec[] = [
   {
     name: 'stack up',
     summary: 'start the four servers to play with, and print a datapipe.yaml for them',
-    options: [directory, { ...only, text: 'these servers alone, and what they need (Kafka, for the registry and Connect)' }, install, secure, { flags: '--brokers N', text: 'Kafka brokers (default: 1)', integer: true }],
+    options: [
+      directory,
+      { ...only, text: 'these servers alone, and what they need (Kafka, for the registry and Connect)' },
+      install,
+      secure,
+      { flags: '--brokers N', text: 'Kafka brokers (default: 1)', integer: true },
+    ],
   },
   { name: 'stack status', summary: 'show the servers of a stack, or of all stacks', options: [directory] },
   {
