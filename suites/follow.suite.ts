@@ -41,6 +41,24 @@ afterAll(async () => {
   if (directory !== undefined) await rm(directory, { recursive: true, force: true })
 })
 
+// Before the other: a restored server archives nothing until somebody says so.
+test('with an archive of WAL a later run goes on from the same base backup, and --keep-last removes what is behind', async () => {
+  const { file, config } = await configured('archived')
+  const run = async () => {
+    using running = startDatapipe(['--json', '--config', file, 'backup', '--follow', '--every', '3600', '--keep-last', '3'])
+    await committed(running)
+    running.kill('SIGINT')
+    return resultOf<FollowResult>(await running.ended)
+  }
+  const first = await run()
+  const second = await run()
+  const { backups } = await list({ config }, context)
+  expect(backups.map(({ id }) => id).slice(-2)).toContain(second.last.id)
+  expect(backups).toHaveLength(3)
+  expect(await baseOf('archived', second.last.id)).toBe(await baseOf('archived', first.last.id))
+  expect(await verify({ config, all: true }, context)).toMatchObject({ exitCode: 0 })
+})
+
 test('follows: a killed one loses what came after its last point, the next goes on, SIGTERM takes a last point, and all comes back', async () => {
   const { file, config } = await configured('received', { mode: 'receive', slot: 'datapipe_follow' })
   await write(1)
@@ -79,23 +97,6 @@ test('follows: a killed one loses what came after its last point, the next goes 
   expect(await restore({ config, backup: 'latest', inPlace: true }, context)).toMatchObject({ exitCode: 0 })
   expect(await sql('SELECT n FROM entry ORDER BY n')).toEqual([1, 2, 3, 4].map((n) => ({ n })))
   expect(await readEverything(kafka, ['entries'])).toEqual(records)
-})
-
-test('with an archive of WAL a later run goes on from the same base backup, and --keep-last removes what is behind', async () => {
-  const { file, config } = await configured('archived')
-  const run = async () => {
-    using running = startDatapipe(['--json', '--config', file, 'backup', '--follow', '--every', '3600', '--keep-last', '3'])
-    await committed(running)
-    running.kill('SIGINT')
-    return resultOf<FollowResult>(await running.ended)
-  }
-  const first = await run()
-  const second = await run()
-  const { backups } = await list({ config }, context)
-  expect(backups.map(({ id }) => id).slice(-2)).toContain(second.last.id)
-  expect(backups).toHaveLength(3)
-  expect(await baseOf('archived', second.last.id)).toBe(await baseOf('archived', first.last.id))
-  expect(await verify({ config, all: true }, context)).toMatchObject({ exitCode: 0 })
 })
 
 test('options that mean something with --follow alone are refused without it', async () => {
