@@ -56,6 +56,7 @@ test('a run that was not to be had stands there with its reason', () => {
   const matrix = assembleMatrix({ generatedAt: at, runs: [runNotRun(run, at, 'no container engine answers')] })
   expect(matrixSchema.parse(matrix)).toEqual(matrix)
   expect(matrix.runs[0]).toMatchObject({ verdict: 'not run', notRun: 'no container engine answers' })
+  expect(matrix.rows[0]?.findings).toMatchObject([{ severity: 'note', code: 'not-run', message: 'no container engine answers' }])
 })
 
 test('adding keeps what stands there; not adding replaces it', async () => {
