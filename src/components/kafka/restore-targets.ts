@@ -1,5 +1,6 @@
 import { DatapipeError, describeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
+import { waitUntil } from '../../base/wait-until.ts'
 import { kafkaCodeOf, kafkaErrors } from '../../clients/kafka/failure.ts'
 import type { KafkaClient, TopicMetadata } from '../../clients/kafka/kafka-client.ts'
 import { listOffsets } from '../../clients/kafka/list-offsets.ts'
@@ -46,6 +47,16 @@ export interface TargetOptions extends TopicChoices {
  * the backup lacks, `usage` for a range that names another partition.
  */
 export async function lookAtTargets(client: KafkaClient, options: TargetOptions): Promise<RestoreTarget[]> {
+  const look = () =>
+    lookOnce(client, options).catch((error: unknown) => {
+      // Made a moment ago: the controller knows it, the broker that was asked does not yet.
+      if (kafkaCodeOf(error) === kafkaErrors.topicAlreadyExists) return undefined
+      throw error
+    })
+  return waitUntil(look, { what: 'the brokers to know a topic that was just created', timeoutMs: 60_000, signal: client.context.signal })
+}
+
+async function lookOnce(client: KafkaClient, options: TargetOptions): Promise<RestoreTarget[]> {
   const parts = options.topics.map((name) => {
     const topic = options.part.topics.find((candidate) => candidate.name === name)
     if (topic === undefined)
