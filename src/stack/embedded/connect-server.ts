@@ -39,6 +39,8 @@ export async function startConnect(run: Run): Promise<void> {
       'offset.storage.replication.factor': replicas,
       'status.storage.replication.factor': replicas,
       'offset.flush.interval.ms': 1000,
+      // Five seconds by default: a busy machine takes longer, and a task that is cut short does not commit its last offsets: its events come twice.
+      'task.shutdown.graceful.timeout.ms': 60_000,
       'plugin.path': join(jars, 'plugins'),
       // Every plugin has a manifest (resolve-jars.ts sees to it): no scan of every class.
       'plugin.discovery': 'service_load',
