@@ -74,7 +74,7 @@ export function judge(evidence: DrillEvidence, facts: DrillFacts): RunRow[] {
   return [
     row(
       'PostgreSQL',
-      'pg_basebackup',
+      'BASE_BACKUP',
       'binary + WAL',
       [
         sameRows(before.postgres, after.postgres),

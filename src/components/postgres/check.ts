@@ -74,7 +74,7 @@ async function checkTools(config: PostgresConfig, majorVersion: number | undefin
   }
 }
 
-/** A backup takes two WAL senders and a temporary slot (pg_basebackup), and with `receive` one more of each. */
+/** A base backup takes one WAL sender; `receive` one more, and a slot where its own is not there yet. */
 async function checkRoom(config: PostgresConfig, probe: PostgresProbe, context: Context): Promise<CheckItem> {
   const name = 'free replication slots and senders'
   try {
@@ -85,7 +85,7 @@ async function checkRoom(config: PostgresConfig, probe: PostgresProbe, context: 
     )
     const receiving = config.archive.mode === 'receive' ? 1 : 0
     const slotExists = config.archive.mode === 'receive' && probe.allSlots.some((slot) => slot.name === (config.archive as { slot?: string }).slot)
-    const enough = Number(row?.slots) >= 1 + (slotExists ? 0 : receiving) && Number(row?.senders) >= 2 + receiving
+    const enough = Number(row?.slots) >= (slotExists ? 0 : receiving) && Number(row?.senders) >= 1 + receiving
     return verdict(name, enough, `${row?.slots} slots, ${row?.senders} senders free`, 'raise max_replication_slots and max_wal_senders, then restart')
   } catch (error) {
     return failed(name, describeError(error))

@@ -5,7 +5,7 @@ import { rowNotRun } from './matrix-row.ts'
 
 /** The rows of every drill of the engine: component, tool, format. */
 const expected = [
-  ['PostgreSQL', 'pg_basebackup', 'binary + WAL'],
+  ['PostgreSQL', 'BASE_BACKUP', 'binary + WAL'],
   ['CDC topics', 'engine', 'record batches'],
   ['application topics', 'engine', 'record batches'],
   ['internal topics', 'engine', 'record batches'],

@@ -43,7 +43,7 @@ export function exampleMatrix(): Matrix {
     rows: [
       row({
         component: 'PostgreSQL',
-        tool: 'pg_basebackup',
+        tool: 'BASE_BACKUP',
         format: 'binary + WAL',
         counts: { tables: 38, rows: 18354, largeObjects: 2 },
         bytes: 41_234_567,

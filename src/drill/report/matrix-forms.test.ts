@@ -39,7 +39,7 @@ describe('terminal table', () => {
   })
   test('a wide terminal shows everything in a row', () => {
     expect(renderMatrixTable(exampleMatrix(), { width: 140, color: false })).toContain(
-      'pass     PostgreSQL       pg_basebackup  binary + WAL    38 tables, 18 354 rows, 2 large objects  39.3 MiB      8.4',
+      'pass     PostgreSQL       BASE_BACKUP  binary + WAL    38 tables, 18 354 rows, 2 large objects  39.3 MiB      8.4',
     )
   })
 })

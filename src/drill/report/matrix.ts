@@ -22,7 +22,7 @@ const rowSchema = z
     drill: z.string().min(1),
     /** What was restored, e.g. `PostgreSQL`, `CDC topics`, `pipeline`. */
     component: z.string().min(1),
-    /** What restored it, e.g. `pg_basebackup`, `engine`, `REST`. */
+    /** What restored it, e.g. `BASE_BACKUP` (PostgreSQL's replication protocol), `engine`, `REST`. */
     tool: z.string().min(1),
     /** In what form it was stored, e.g. `binary + WAL`, `record batches`, `JSON`. */
     format: z.string().min(1),
