@@ -267,6 +267,8 @@ test('a restored server can be backed up and restored again, on its own timeline
     expect(await restored.query('SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline')).toEqual([{ timeline: `0000000${timeline}` }])
     await restored.release()
   }
+  const never = bench.backUp(() => Promise.reject(new Error('this far')))
+  await expect(never).rejects.toMatchObject({ code: 'archive-broken', message: expect.stringContaining('archive_command is empty') })
 })
 
 test('a server whose configuration lies outside its data directory (Debian) comes back with it', async () => {

@@ -138,10 +138,16 @@ async function refer({ stored, writer }: CollectOptions): Promise<void> {
   throw new DatapipeError('wal-gap', 'WAL segments that an earlier backup has stored are missing or short', { hint: 'run the backup again' })
 }
 
-async function checkArchiving(path: string, probe: { archiveMode: string }): Promise<void> {
+async function checkArchiving(path: string, probe: { archiveMode: string; archiveCommand: string; archiveLibrary: string }): Promise<void> {
   if (probe.archiveMode === 'off') {
     throw new DatapipeError('archive-broken', 'archive_mode is off', {
       hint: 'set archive_mode = on and archive_command, or postgres.archive.mode: receive',
+    })
+  }
+  // Nothing would ever come: it would be waited for until somebody looks.
+  if (probe.archiveCommand === '' && probe.archiveLibrary === '') {
+    throw new DatapipeError('archive-broken', 'archive_command is empty, as a restore leaves it to stay out of the archive of its source', {
+      hint: 'give this server an archive of its own: ALTER SYSTEM RESET archive_command, or SET it; SELECT pg_reload_conf()',
     })
   }
   try {
