@@ -32,11 +32,12 @@ export interface ReadRecord {
 export async function readEverything(kafka: Kafka, topics: string[]): Promise<Record<string, ReadRecord[]>> {
   const admin = kafka.admin()
   await admin.connect()
-  const found: Record<string, ReadRecord[]> = {}
+  // By offset: a group that is balanced anew in the middle reads from its beginning again. A record that is there twice has two offsets.
+  const found = new Map<string, Map<bigint, ReadRecord>>()
   const waiting = new Map<string, bigint>()
   for (const topic of topics) {
     for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
-      found[`${topic}/${partition}`] = []
+      found.set(`${topic}/${partition}`, new Map())
       if (high !== low) waiting.set(`${topic}/${partition}`, BigInt(high))
     }
   }
@@ -54,8 +55,8 @@ export async function readEverything(kafka: Kafka, topics: string[]): Promise<Re
     autoCommit: false,
     eachBatchAutoResolve: true,
     eachBatch: async ({ batch }) => {
-      for (const { key, value, timestamp, headers } of batch.messages) {
-        found[`${batch.topic}/${batch.partition}`]?.push({
+      for (const { offset, key, value, timestamp, headers } of batch.messages) {
+        found.get(`${batch.topic}/${batch.partition}`)?.set(BigInt(offset), {
           key: hex(key),
           value: hex(value),
           timestamp,
@@ -70,7 +71,7 @@ export async function readEverything(kafka: Kafka, topics: string[]): Promise<Re
   await consumer.disconnect()
   await admin.deleteGroups([groupId])
   await admin.disconnect()
-  return found
+  return Object.fromEntries([...found].map(([name, records]) => [name, [...records].sort(([a], [b]) => Number(a - b)).map(([, record]) => record)]))
 }
 
 function hex(bytes: Buffer | null): string | null {
