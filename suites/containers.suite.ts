@@ -282,5 +282,19 @@ describe.skipIf(!(await containerEngine('containers')))('the containers stack', 
       expect(await query("SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname = 'shop'")).toEqual([{ tables: 0 }])
       expect(await engine.diff(outcome.backup.id, 'live', context)).toMatchObject({ exitCode: 20, differing: expect.arrayContaining(['kafka']) })
     })
+
+    test('what was wiped is restored from inside, and the diff finds nothing', async () => {
+      const { kafka } = up().config('file:///nowhere')
+      const admin = kafkaClient(kafka ?? { bootstrapServers: [] }).admin()
+      await admin.connect()
+      await admin.deleteTopics({ topics: ['kept'] })
+      await admin.disconnect()
+      // A server's directory is no table's: it is emptied from outside.
+      await up().destroy('postgres')
+      await engine.restore({ backup: outcome.backup.id, registryRoute: 'auto' }, context)
+      const compared = await engine.diff(outcome.backup.id, 'live', context)
+      expect(compared.findings.filter(({ severity }) => severity !== 'note')).toEqual([])
+      expect(compared).toMatchObject({ exitCode: 0, compared: ['postgres', 'kafka', 'registry', 'connect'] })
+    })
   })
 })

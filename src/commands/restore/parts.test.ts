@@ -25,3 +25,7 @@ test('regression: one empty value among Avro ones does not take the topic out of
 test('where most records are something else, what looks like an id counts only when the registry had it', () => {
   expect(used(side(2n, 9n, 4, 0x6f6f6f))).toEqual([4])
 })
+
+test('regression: values whose ids are in record headers are not taken for framed ones', () => {
+  expect(used(side(9n, 0n, 0x02020202, 0x02040206))).toEqual([])
+})

@@ -28,12 +28,15 @@ export function partsOf({ manifest }: Pick<Backup, 'manifest'>, only?: Component
 
 /**
  * Schema ids that the records of a backup carry. Sides with records that are not framed count, too (an empty value among Avro ones is
- * no rarity); where most are not, only ids that the registry had do.
+ * no rarity); where most are not, only ids that the registry had do. A side without any id that the registry had, all of them greater than
+ * a registry ever counts, has its ids elsewhere (Apicurio's record headers): a null union and a long before it read like magic byte and id.
  */
 export function usedIdsOf({ kafka, registry }: Pick<Parts, 'kafka' | 'registry'>): UsedSchemaId[] {
   if (kafka === undefined) return []
   const known = new Set(registry?.ids.map(({ id }) => id))
-  return schemaIdsOf(kafka).flatMap(({ topic, framed, ids }) =>
-    ids.filter(({ id }) => framed !== 'hardly' || known.has(id)).map(({ id, partition, offset }) => ({ id, topic, partition, offset })),
-  )
+  return schemaIdsOf(kafka).flatMap(({ topic, framed, ids }) => {
+    if (!ids.some(({ id }) => known.has(id) || id < 2 ** 24)) return []
+    const counting = ids.filter(({ id }) => framed !== 'hardly' || known.has(id))
+    return counting.map(({ id, partition, offset }) => ({ id, topic, partition, offset }))
+  })
 }
