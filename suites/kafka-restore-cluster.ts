@@ -68,7 +68,8 @@ async function fill(): Promise<void> {
       make('orders', 3, { 'retention.ms': '-1', 'max.message.bytes': '2000000' }),
       make('expiring', 1, { 'retention.ms': '604800000' }),
       make('empty', 1),
-      make('gaps', 2),
+      // Its records are old: half a minute after its start a broker would begin to delete them.
+      make('gaps', 2, { 'retention.ms': '-1' }),
       make('compacted', 1, {
         'cleanup.policy': 'compact',
         'segment.ms': '500',
