@@ -53,7 +53,9 @@ const datapipe = (config: string, ...args: string[]): Promise<CliRun> => datapip
 async function makeTopic(topic: string, numPartitions: number): Promise<void> {
   const admin = kafkaClient(server).admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
+  // The records are old: half a minute after its start a broker would begin to delete them.
+  const configEntries = [{ name: 'retention.ms', value: '-1' }]
+  await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
   await admin.disconnect()
 }
 

@@ -83,7 +83,8 @@ async function wipe() {
 /** A topic with three replicas, and batches of these records in its partition 0. */
 async function store(topic: string, batches: Omit<KafkaRecord, 'offset'>[][], configs: Record<string, string> = {}) {
   await using client = await connectKafka(config, context)
-  await createTopic(client, { name: topic, partitions: 1, replicationFactor: 3, configs })
+  // The records are old: half a minute after its start a broker would begin to delete them.
+  await createTopic(client, { name: topic, partitions: 1, replicationFactor: 3, configs: { 'retention.ms': '-1', ...configs } })
   await listOffsets(client, new Map([[topic, [0]]]), 'latest')
   const sender = openBatchSender({ client, lane: topic, topic, partition: 0, producer: await newProducerId(client), startOffset: 0n })
   let offset = 0n
@@ -112,7 +113,7 @@ describe('shapes of batches and names', () => {
     const now = BigInt(Date.now())
     // 24.8 days is where a timestamp delta of 32 bits would end.
     const ages = [now, now - 25n * day, 0n, -1n, now - 400n * day, now - 25n * day + 1n]
-    await store('ages', [ages.map((timestamp) => record(Buffer.from(String(timestamp)), timestamp))], { 'retention.ms': '-1' })
+    await store('ages', [ages.map((timestamp) => record(Buffer.from(String(timestamp)), timestamp))])
     await store('a.b', [[record(Buffer.from('with a dot'))]])
     await store('aXb', [[record(Buffer.from('with an X'))]])
     await store(longest, [[record(Buffer.from('a name of 249 characters'))]])
@@ -129,14 +130,11 @@ describe('shapes of batches and names', () => {
       { key: Buffer.from('twice'), value: one },
       { key: empty, value: one },
     ]
-    await store('odd', [sides.flatMap((key) => sides.map((value) => record(value, 5n, key, headers)))], { 'retention.ms': '-1' })
-    await store('ten-thousand', [[...Array(10_000).keys()].map((n) => record(Buffer.from(`${n}`), 1_700_000_000_000n + BigInt(n)))], {
-      'retention.ms': '-1',
-    })
+    await store('odd', [sides.flatMap((key) => sides.map((value) => record(value, 5n, key, headers)))])
+    await store('ten-thousand', [[...Array(10_000).keys()].map((n) => record(Buffer.from(`${n}`), 1_700_000_000_000n + BigInt(n)))])
     await store(
       'singles',
       [...Array(400).keys()].map((n) => [record(Buffer.from(`${n}`), 1_700_000_000_000n - BigInt(n), Buffer.from('k'), headers)]),
-      { 'retention.ms': '-1' },
     )
   })
 
