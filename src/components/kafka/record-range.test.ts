@@ -41,6 +41,18 @@ test('offsets: the partition named is narrowed to its own bounds at most, the ot
   expect(shape(narrowTopic(topic, { offsets: new Map([['orders/0', { to: 2n }]]) }))[0]).toEqual([5n, 5n, ''])
 })
 
+test('ends: a cut narrows the partition that it names and leaves the others whole', () => {
+  const ends = new Map([
+    ['orders/0', 22n],
+    ['orders/1', 99n],
+  ])
+  expect(shape(narrowTopic(topic, { ends }))).toEqual([
+    [5n, 22n, '0 10 20'],
+    [5n, 35n, '0 10 20 30'],
+  ])
+  expect(shape(narrowTopic(topic, { ends: new Map([['orders/0', 0n]]) }))[0]).toEqual([5n, 5n, ''])
+})
+
 test('times: files without anything young enough are not read; what is too young is known of records alone', () => {
   expect(shape(narrowTopic(topic, { fromTime: 200n, toTime: 201n }))[0]).toEqual([5n, 35n, '10 30'])
   expect([199n, 200n, 201n].map((time) => isInTime({ fromTime: 200n, toTime: 201n }, time))).toEqual([false, true, false])

@@ -5,6 +5,8 @@ import type { TopicPart } from './part.ts'
 export interface RecordRange {
   /** By `topic/partition`: from (inclusive) to (exclusive). With any, partitions that are not named are left out. */
   offsets?: ReadonlyMap<string, OffsetRange>
+  /** By `topic/partition`: where a cut ends it (exclusive). Partitions that are not named go to their own end. */
+  ends?: ReadonlyMap<string, bigint>
   /** Timestamps of records, milliseconds: from (inclusive) to (exclusive). */
   fromTime?: bigint
   toTime?: bigint
@@ -44,7 +46,8 @@ export function narrowTopic(topic: TopicPart, range: RecordRange): TopicPart {
     const wanted = range.offsets?.get(`${topic.name}/${partition.partition}`)
     const nothing = range.offsets !== undefined && wanted === undefined
     const startOffset = largest(partition.startOffset, wanted?.from)
-    const endOffset = nothing ? startOffset : largest(startOffset, smallest(partition.endOffset, wanted?.to))
+    const cut = range.ends?.get(`${topic.name}/${partition.partition}`)
+    const endOffset = nothing ? startOffset : largest(startOffset, smallest(smallest(partition.endOffset, wanted?.to), cut))
     const artifacts = partition.artifacts.filter(
       ({ firstOffset, lastOffset, maxTimestamp }) =>
         startOffset < endOffset &&
