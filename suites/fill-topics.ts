@@ -30,7 +30,8 @@ export async function fillTopics(kafka: Kafka, config: KafkaConfig): Promise<voi
     topics: [
       make('plain', 3),
       make('gzipped', 2, { 'retention.ms': '-1', 'max.message.bytes': '2000000' }),
-      make('codecs', 1, { 'compression.type': 'producer' }),
+      // Captured records of a fixed day: with the default retention the broker would delete them one day.
+      make('codecs', 1, { 'compression.type': 'producer', 'retention.ms': '-1' }),
       make('transactions', 2, { 'min.insync.replicas': '1' }),
       make('compacted', 1, {
         'cleanup.policy': 'compact',

@@ -103,7 +103,11 @@ export async function storeTopics(options: BackupTopicsOptions): Promise<BackedU
   return {
     clusterId: client.clusterId,
     brokers: client.brokers.length,
-    features: await client.features(),
+    // A broker that has died meanwhile is not asked: those that live say which ones do.
+    features: await client.retrying(async () => {
+      await client.topics([])
+      return client.features()
+    }),
     topics: parts,
     partitions,
     findings,
