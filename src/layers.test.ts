@@ -45,14 +45,25 @@ const allowed: Record<string, string[]> = {
   // The interface that every component fills.
   components: ['base', 'repository'],
   'components/postgres': component,
-  'components/kafka': component,
+  // It cuts topics by what their change events say.
+  'components/kafka': [...component, 'change-events'],
   'components/registry': component,
   'components/connect': component,
   'recovery-point': ['base', 'clients'],
   avro: ['base'],
+  'change-events': ['base', 'avro'],
   // The console drop-ins are programs of their own beside the command line.
   'avro-console': ['base', 'clients', 'avro'],
-  commands: [...engine, 'avro', 'avro-console', 'components/postgres', 'components/kafka', 'components/registry', 'components/connect'],
+  commands: [
+    ...engine,
+    'avro',
+    'change-events',
+    'avro-console',
+    'components/postgres',
+    'components/kafka',
+    'components/registry',
+    'components/connect',
+  ],
   cli: ['base', 'commands', 'repository'],
   stack: ['base', 'clients', 'image'],
   // Images of Debian and of our own: what the containers stack and the backup-tools image are made from.

@@ -129,6 +129,11 @@ export const errorTable = {
     meaning: "a connector's secret stands in clear in a topic that would be stored",
     hint: 'let the connector refer to it by a ConfigProvider, or accept it: connect.secretsInClear: keep',
   },
+  'cut-not-possible': {
+    exit: 69,
+    meaning: 'the topics cannot be cut by transaction: a record does not say which one it belongs to, or no end offset parts what belongs',
+    hint: 'take a backup with a barrier (without --no-barrier), and restore it at its own point',
+  },
   'drill-broken': { exit: 59, meaning: 'the drill itself could not run to its end', hint: 'the run directory holds logs and history' },
 
   // our bug
