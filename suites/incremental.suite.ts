@@ -29,7 +29,8 @@ let live: KafkaConfig
 let directory: string
 
 beforeAll(async () => {
-  stack = await startEmbeddedStack({ components: ['kafka'], context })
+  // Golden backups hold records of a fixed day, in topics with the default retention.
+  stack = await startEmbeddedStack({ components: ['kafka'], kafkaSettings: { 'log.retention.ms': '-1' }, context })
   directory = await mkdtemp(join(tmpdir(), 'datapipe-incremental-'))
   const found = stack.config('file:///unused').kafka
   if (found === undefined) throw new Error('the stack has no kafka')
