@@ -134,6 +134,11 @@ export const errorTable = {
     meaning: 'the topics cannot be cut by transaction: a record does not say which one it belongs to, or no end offset parts what belongs',
     hint: 'take a backup with a barrier (without --no-barrier), and restore it at its own point',
   },
+  'point-unreachable': {
+    exit: 68,
+    meaning: 'no backup can be restored to that moment',
+    hint: 'run `datapipe points` for the moments that can be reached',
+  },
   'drill-broken': { exit: 59, meaning: 'the drill itself could not run to its end', hint: 'the run directory holds logs and history' },
 
   // our bug
