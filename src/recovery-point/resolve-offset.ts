@@ -2,6 +2,7 @@ import { formatLsn, type Lsn, parseLsn } from '../base/lsn.ts'
 import type { PgClient } from '../clients/postgres.ts'
 import { parsePgoutput } from './pgoutput.ts'
 import type { ConnectorPosition } from './take-barrier.ts'
+import type { CommittedTransaction } from './transaction-log.ts'
 
 /** A Debezium PostgreSQL offset as Connect stores it: numbers are int64, so bigint where they pass 2^53. */
 export type StoredOffset = Record<string, unknown>
@@ -17,6 +18,11 @@ export interface ResolveOffsetOptions {
   captures?: (relation: string) => boolean
   /** Does the connector send TRUNCATE? Not by default: its `skipped.operations` is `t`. */
   sendsTruncate?: boolean
+  /**
+   * The connector runs, and `slot` is our copy of its slot from before the offset was read: what the topics have begun of a transaction
+   * does not matter, its position is then the commit before.
+   */
+  running?: boolean
 }
 
 /**
@@ -35,16 +41,36 @@ export async function resolveOffset(options: ResolveOffsetOptions): Promise<Conn
     [slot],
   )
   if (state === undefined || state.confirmed === null) return { clean: false, reason: `its slot ${slot} is not there` }
-  if (state.active) return { clean: false, reason: `its slot ${slot} is still in use` }
+  if (state.active && !options.running) return { clean: false, reason: `its slot ${slot} is still in use` }
   // Read before the peek: whatever commits below it is then among what the peek shows.
   const [now] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
   const waiting = await peek(options)
-  const at = standsAt({ offset, lsn, snapshot, waiting, confirmed: parseLsn(state.confirmed) })
-  return at.clean ? untilNextChange(at, waiting, parseLsn(now?.lsn ?? '')) : at
+  const at = standsAt({ offset, lsn, snapshot, waiting, confirmed: parseLsn(state.confirmed), running: options.running ?? false })
+  if (!at.clean) return at
+  const walEnd = parseLsn(now?.lsn ?? '')
+  const moved = untilNextChange(at, waiting, walEnd)
+  return moved.clean ? { ...moved, later: waiting.filter(({ endLsn }) => endLsn > at.lsn).map(committed), walEnd } : moved
 }
 
-function standsAt(of: { offset: StoredOffset; lsn: Lsn; snapshot: 'none' | 'done'; waiting: SlotTransaction[]; confirmed: Lsn }): ConnectorPosition {
-  const { offset, lsn, snapshot, waiting, confirmed } = of
+/** Whatever of the next transaction is there, the commit before is whole in the topics. */
+function commitBefore(offset: StoredOffset, unclean: ConnectorPosition): ConnectorPosition {
+  const commit = integer(offset, 'lsn_commit')
+  return commit === undefined ? unclean : { clean: true, lsn: commit }
+}
+
+function committed({ xid, commitLsn, endLsn, commitTime }: SlotTransaction): CommittedTransaction {
+  return { xid: BigInt(xid), commitLsn, endLsn, timestampUs: BigInt(commitTime.getTime()) * 1000n }
+}
+
+function standsAt(of: {
+  offset: StoredOffset
+  lsn: Lsn
+  snapshot: 'none' | 'done'
+  waiting: SlotTransaction[]
+  confirmed: Lsn
+  running: boolean
+}): ConnectorPosition {
+  const { offset, lsn, snapshot, waiting, confirmed, running } = of
   if (snapshot === 'done') return position(lsn, offset)
   const commit = integer(offset, 'lsn_commit')
   // A heartbeat, or a commit event: the offset itself says that the transaction is over.
@@ -58,7 +84,10 @@ function standsAt(of: { offset: StoredOffset; lsn: Lsn; snapshot: 'none' | 'done
   const xid = integer(offset, 'txId')
   // Debezium's txId is the 32-bit xid of BEGIN; where an offset lacks it, the change's own LSN identifies the transaction.
   const own = waiting.findLast((item) => (xid === undefined ? item.changes.includes(lsn) : BigInt(item.xid) === (xid & 0xffff_ffffn)))
-  if (own !== undefined) return judge(own, lsn, integer(offset, 'lsn_events_processed'))
+  if (own !== undefined) {
+    const judged = judge(own, lsn, integer(offset, 'lsn_events_processed'))
+    return judged.clean || !running ? judged : commitBefore(offset, judged)
+  }
   // What the slot no longer holds was confirmed whole, and so was every commit up to there.
   if (confirmed > lsn) return position(confirmed, offset)
   return { clean: false, reason: `transaction ${xid ?? '(unknown)'} of its offset ${formatLsn(lsn)} has not committed in its slot` }

@@ -2,12 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, inPhase } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
 import { formatLsn, type Lsn } from '../base/lsn.ts'
+import type { CommittedTransaction } from './transaction-log.ts'
 
 /**
  * Where a stopped connector stands: the end LSN of the last whole transaction in its topics, or why that cannot be said. `until` (`lsn` when
- * left out): every cut from `lsn` to there, both included, means the same to it, since nothing that it captures commits in between.
+ * left out): every cut from `lsn` to there, both included, means the same to it, since nothing that it captures commits in between. `later`:
+ * the transactions of its publication that commit behind `lsn`, up to `walEnd`.
  */
-export type ConnectorPosition = { clean: true; lsn: Lsn; until?: Lsn; xid?: string; time?: string } | { clean: false; reason: string }
+export type ConnectorPosition =
+  | { clean: true; lsn: Lsn; until?: Lsn; xid?: string; time?: string; later?: CommittedTransaction[]; walEnd?: Lsn }
+  | { clean: false; reason: string }
 
 export interface BarrierSteps<Offsets, Groups, Ends> {
   /** The source connectors that must stand still. */

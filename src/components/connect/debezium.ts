@@ -95,3 +95,43 @@ export function sendsTruncate(config: ConnectorConfig): boolean {
 export function flushesItsSlot(config: ConnectorConfig): boolean {
   return (config['lsn.flush.mode'] ?? 'connector') === 'connector' && config['flush.lsn.source'] !== 'false'
 }
+
+/** The topic of a connector's Kafka signal channel (`signal.enabled.channels`); undefined without one. */
+export function signalTopicOf(config: ConnectorConfig): string | undefined {
+  if (!channelsOf(config, 'signal.enabled.channels').includes('kafka')) return undefined
+  return config['signal.kafka.topic'] ?? `${topicPrefixOf(config)}-signal`
+}
+
+/** Topics of a connector whose records no transaction brought: heartbeats and notifications. */
+export function topicsOfMoments(config: ConnectorConfig): string[] {
+  const heartbeats = config['topic.heartbeat.prefix'] ?? config['heartbeat.topics.prefix'] ?? '__debezium-heartbeat'
+  const notifications = channelsOf(config, 'notification.enabled.channels').includes('sink') ? config['notification.sink.topic.name'] : undefined
+  return [`${heartbeats}.${topicPrefixOf(config)}`, ...(notifications === undefined ? [] : [notifications])]
+}
+
+function channelsOf(config: ConnectorConfig, key: string): string[] {
+  return (config[key] ?? '').split(',').map((channel) => channel.trim())
+}
+
+/**
+ * What flattened records (ExtractNewRecordState) keep of their envelope, by the names that it gets there: `add.fields` and `add.headers`
+ * list `op`, `source.txId`, `source.lsn:position`…, each put behind a prefix, `__` by default. Undefined without that transform.
+ */
+export function addedToFlattened(config: ConnectorConfig): { fields: Record<string, string>; headers: Record<string, string> } | undefined {
+  const names = (config.transforms ?? '').split(',').map((name) => name.trim())
+  const name = names.find((candidate) => /(^|\.)ExtractNewRecordState$/.test(config[`transforms.${candidate}.type`] ?? ''))
+  if (name === undefined) return undefined
+  const added = (where: 'fields' | 'headers') => {
+    const prefix = config[`transforms.${name}.add.${where}.prefix`] ?? '__'
+    const items = (config[`transforms.${name}.add.${where}`] ?? '').split(',').map((item) => item.trim())
+    return Object.fromEntries(
+      items
+        .filter((item) => item !== '')
+        .map((item) => {
+          const [path = '', alias] = item.split(':')
+          return [path, prefix + (alias ?? path.replaceAll('.', '_'))]
+        }),
+    )
+  }
+  return { fields: added('fields'), headers: added('headers') }
+}
