@@ -16,6 +16,7 @@ export { type ExportOptions, type ExportResult, exportTopics } from './commands/
 export { type FollowOptions, type FollowResult, follow } from './commands/follow.ts'
 export { type ImportOptions, type ImportResult, importTopics } from './commands/import.ts'
 export { type ListOptions, type ListResult, list } from './commands/list.ts'
+export { type PointsOptions, type PointsResult, points } from './commands/points.ts'
 export type { KafkaRestoreOptions } from './commands/restore/kafka-choices.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
 export { type ShowOptions, type ShowResult, show } from './commands/show.ts'

@@ -97,6 +97,19 @@ export const commandTable: readonly CommandSpec[] = [
     examples: ['show latest'],
   },
   {
+    name: 'points',
+    summary: 'show which moments can be restored: windows in which every commit is a point, and points with names',
+    description:
+      "From the WAL of the backups, without any server: a window reaches from the end of a base backup to what the backup's WAL and topics reach. Points with names are backups, and restore points that were made with pg_create_restore_point.",
+    options: [
+      { flags: '--backup BACKUP', text: 'those of one backup: an id, the beginning of one, or latest' },
+      { flags: '--from POINT', text: 'from here on: an LSN, an xid, or a time (2026-11-25T09:00:00Z)' },
+      { flags: '--to POINT', text: 'up to here' },
+      { flags: '--commits N', text: 'list the last so many commits', integer: true },
+    ],
+    examples: ['points', 'points --from 2026-11-25T09:00:00Z --to 2026-11-25T09:05:00Z --commits 100'],
+  },
+  {
     name: 'verify',
     summary: 'read a backup in full and prove that it is whole',
     description:

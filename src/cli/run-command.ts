@@ -43,6 +43,14 @@ export const commands: Readonly<Record<string, Command>> = {
     }
     return outcome(await restore(options, context), restoreText)
   },
+  points: async ({ input, config, context }) => {
+    const [{ points }, { pointsText }] = await Promise.all([import('../commands/points.ts'), import('./results/points.ts')])
+    const options = {
+      config: await config(),
+      ...defined({ backup: input.text('backup'), from: input.text('from'), to: input.text('to'), commits: input.integer('commits') }),
+    }
+    return outcome(await points(options, context), pointsText)
+  },
   verify: async ({ input, config, context }) => {
     const [{ verify }, { verifyText }] = await Promise.all([import('../commands/verify.ts'), import('./results/verify.ts')])
     const options = { config: await config(), backup: input.argument('BACKUP', 'latest'), all: input.flag('all') }
