@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ConfigResourceTypes } from 'kafkajs'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding } from '../src/base/finding.ts'
@@ -227,31 +228,122 @@ test('connectors alone come back, too: those of the live database at its slots, 
     expect({ code, next }).toEqual({ code: 'connector-not-resumed', next: expect.stringMatching(/slot/) as string })
 })
 
+/** The password of the other server, as the stack's own secrets file gives it to the workers, or in clear. */
+let byReference: Record<string, string>
+let kept: string
+
 test('a password in clear ends a backup before anything is stored, unless datapipe.yaml accepts it', async () => {
   const { body } = await pipeline.connect('GET', '/connectors/audit/config')
-  const settings = { ...(body as Record<string, string>), 'database.password': testPassword }
-  expect(await pipeline.connect('PUT', '/connectors/audit/config', settings)).toMatchObject({ status: 200 })
-  /** Files of components; none before the first backup. */
-  const stored = async () =>
-    existsSync(join(directory, 'repository'))
-      ? (await readdir(join(directory, 'repository'), { recursive: true }))
-          .filter((path) => /\/(postgres|kafka|registry|connect)\//.test(path))
-          .sort()
-      : []
+  byReference = body as Record<string, string>
+  await configure('audit', { ...byReference, 'database.password': testPassword })
   const before = await stored()
   const refused = await on('backup')
-  expectRefusal(refused, 67, 'secret-in-clear', /connect-configs holds in clear: database\.password of connector audit$/)
+  expectRefusal(
+    refused,
+    67,
+    'secret-in-clear',
+    /connect-configs holds in clear: database\.password of connector audit \(connector-audit at 0\/\d+\)$/,
+  )
   expect(refused.error?.hint).toContain('secretsInClear: keep')
   expect(await stored()).toEqual(before)
 
-  const kept = await pipeline.configFile('kept', ({ connect, postgres }) => {
+  kept = await pipeline.configFile('kept', ({ connect, postgres }) => {
     connect.secretsInClear = 'keep'
     // The restored server does not archive.
     postgres.archive = { mode: 'receive' }
   })
   const accepted = await expectSuccess(at(kept, 'backup'))
+  id = resultOf<{ id: string }>(accepted).id
   expect(resultOf<{ findings: Finding[] }>(accepted).findings).toContainEqual(
     expect.objectContaining({ severity: 'warning', code: 'secret-in-raw-topic', item: 'connect-configs/audit' }),
   )
   expect(told(refused) + told(accepted)).not.toContain(testPassword)
 })
+
+test('its password is given to a restore in a file; without it the restore is refused before anything is made', async () => {
+  const word = resultOf<{ identity: string }>(await expectSuccess(on('wipe', '--only', 'connect', '--dry-run'))).identity
+  await expectSuccess(on('wipe', '--only', 'connect', '--yes', word))
+  expectRefusal(
+    await at(kept, 'restore', id, '--only', 'connect'),
+    64,
+    'config-invalid',
+    /audit\/database\.password \(DATAPIPE_SECRET_AUDIT_DATABASE_PASSWORD\)/,
+  )
+  const file = join(directory, 'secrets.json')
+  await writeFile(file, JSON.stringify({ audit: { 'database.password': testPassword } }), { mode: 0o600 })
+  const run = await at(kept, 'restore', id, '--only', 'connect', '--secrets-file', file)
+  expect([0, 22], told(run)).toContain(run.exitCode)
+  expect((await pipeline.connect('GET', '/connectors/audit/config')).body).toMatchObject({ 'database.password': testPassword })
+  expect(told(run)).not.toContain(testPassword)
+})
+
+test('a password that was replaced is still in the topic: refused with its records, until the topic is compacted', async () => {
+  await configure('audit', byReference)
+  const message = /database\.password of connector audit, replaced since \(connector-audit at 0\/\d+/
+  const refused = await on('backup')
+  expectRefusal(refused, 67, 'secret-in-clear', message)
+  expect(refused.error?.hint).toMatch(/^compact the topic/)
+  const item = async () => itemsOf(await on('check')).find(({ name }) => name === 'no secret stands in clear in connect-configs')
+  expect(await item()).toMatchObject({ verdict: 'fail', detail: expect.stringMatching(message) as string })
+
+  // As docs/datapipe-yaml.md says it.
+  await alterTopic('connect-configs', { 'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0' })
+  for (const act of ['pause', 'resume']) expect(await pipeline.connect('PUT', `/connectors/audit/${act}`)).toMatchObject({ status: 202 })
+  let seen: CheckItem | undefined
+  await waitUntil(
+    async () => {
+      seen = await item()
+      return seen?.verdict === 'pass'
+    },
+    { what: 'the topic to be compacted', timeoutMs: 180_000, everyMs: 1000, lastWords: () => JSON.stringify(seen) },
+  )
+  await alterTopic('connect-configs', { 'cleanup.policy': 'compact' })
+})
+
+test('a connector whose task has failed ends a backup at once, with what the task says; check says it, too', async () => {
+  const settings = {
+    ...byReference,
+    ...pipeline.stack.databaseConfig(),
+    'slot.name': 'broken_slot',
+    'publication.name': 'nothing',
+    'topic.prefix': 'broken',
+    name: 'broken',
+  }
+  expect(await pipeline.connect('PUT', '/connectors/broken/config', settings)).toMatchObject({ status: 201 })
+  await untilState('broken', 'RUNNING FAILED')
+  const slots = () => pipeline.sql("SELECT 1 FROM pg_replication_slots WHERE slot_name = 'broken_slot'")
+  if ((await slots()).length === 0) await pipeline.sql("SELECT pg_create_logical_replication_slot('broken_slot', 'pgoutput')")
+  const before = await stored()
+  const refused = await at(kept, 'backup')
+  expectRefusal(refused, 33, 'server-refused', /^connector broken failed: .*ublication/)
+  expect(refused.error).toMatchObject({
+    path: 'connect/broken',
+    hint: expect.stringContaining('/connectors/broken/restart?includeTasks=true') as string,
+  })
+  expect(await stored()).toEqual(before)
+  const item = itemsOf(await at(kept, 'check')).find(({ name }) => name === 'connector broken')
+  expect(item).toMatchObject({ verdict: 'fail', detail: expect.stringMatching(/^RUNNING, tasks FAILED: .*ublication/) as string })
+})
+
+async function configure(name: string, settings: Record<string, string>): Promise<void> {
+  expect(await pipeline.connect('PUT', `/connectors/${name}/config`, settings)).toMatchObject({ status: 200 })
+}
+
+/** Files of components; none before the first backup. */
+async function stored(): Promise<string[]> {
+  if (!existsSync(join(directory, 'repository'))) return []
+  return (await readdir(join(directory, 'repository'), { recursive: true }))
+    .filter((path) => /\/(postgres|kafka|registry|connect)\//.test(path))
+    .sort()
+}
+
+async function alterTopic(name: string, settings: Record<string, string>): Promise<void> {
+  const admin = pipeline.kafka.admin()
+  await admin.connect()
+  try {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }] })
+  } finally {
+    await admin.disconnect()
+  }
+}

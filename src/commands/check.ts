@@ -1,12 +1,12 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError, describeError } from '../base/errors.ts'
-import type { ComponentName } from '../base/events.ts'
 import type { CheckItem } from '../components/component.ts'
 import { connectComponent } from '../components/connect/index.ts'
 import { kafkaComponent } from '../components/kafka/index.ts'
 import { postgresComponent } from '../components/postgres/index.ts'
 import { registryComponent } from '../components/registry/index.ts'
+import { checkClearSecrets } from './check/clear-secrets.ts'
 import { checkPositions } from './check/positions.ts'
 import { checkRepositoryPlace } from './check/repository-place.ts'
 
@@ -26,20 +26,21 @@ export interface CheckResult {
  */
 export async function check({ config }: CheckOptions, context: Context): Promise<CheckResult> {
   const { postgres, kafka, registry, connect } = config
-  const looks: [ComponentName, Promise<CheckItem[]> | undefined][] = [
+  const looks: [CheckItem['component'], Promise<CheckItem[]> | undefined][] = [
     ['postgres', postgres && inPhase(context, 'check postgres', () => postgresComponent.check(postgres, context))],
     ['kafka', kafka && inPhase(context, 'check kafka', () => kafkaComponent.check(kafka, context))],
     ['registry', registry && inPhase(context, 'check registry', () => registryComponent.check(registry, context))],
     ['connect', connect && inPhase(context, 'check connect', () => connectComponent.check(connect, context))],
     ['connect', checkPositions(config, context)],
-    ['postgres', checkRepositoryPlace(config.repository.url)],
+    ['connect', checkClearSecrets(config, context)],
+    ['repository', checkRepositoryPlace(config.repository.url)],
   ]
   const items = (await Promise.all(looks.map(([component, look]) => itemsOf(component, look, context)))).flat()
   return { exitCode: exitCodeOf(items), items }
 }
 
 /** A check that breaks is an item that says so: the others still count. */
-async function itemsOf(component: ComponentName, look: Promise<CheckItem[]> | undefined, context: Context): Promise<CheckItem[]> {
+async function itemsOf(component: CheckItem['component'], look: Promise<CheckItem[]> | undefined, context: Context): Promise<CheckItem[]> {
   if (look === undefined) {
     return [
       {

@@ -23,7 +23,7 @@ export interface Component<C, P> {
 }
 
 export interface CheckItem {
-  component: ComponentName
+  component: ComponentName | 'repository'
   /** What was tried, e.g. `wal_level is logical`. */
   name: string
   verdict: 'pass' | 'fail' | 'warning' | 'not run'

@@ -1,7 +1,7 @@
 import type { DatapipeConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
 import { parseLsn } from '../../base/lsn.ts'
-import { backupConnect, plainSecretsIn } from '../../components/connect/backup.ts'
+import { backupConnect } from '../../components/connect/backup.ts'
 import type { ConnectPart } from '../../components/connect/part.ts'
 import { assembleKafkaPart, backupTopics, storeTopics } from '../../components/kafka/backup.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
@@ -17,6 +17,7 @@ import type { BackupWriter } from '../../repository/write-backup.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { sideBySide } from '../side-by-side.ts'
 import { findEarlier } from './earlier.ts'
+import { clearSecretFindings } from './secrets-in-clear.ts'
 import type { Sources } from './sources.ts'
 import type { TakenPoint } from './take-point.ts'
 import { topicKinds } from './topic-kinds.ts'
@@ -63,7 +64,7 @@ export async function capture(options: CaptureOptions): Promise<Captured> {
     connect,
     records: topics?.records ?? 0n,
     findings: [
-      ...(connect && kafka?.topics.some(({ name }) => name === connect.internalTopics.config) ? plainSecretsIn(connect) : []),
+      ...(connect ? clearSecretFindings(connect.internalTopics.config, sources.clearSecrets) : []),
       ...(options.postgres?.base.findings ?? []),
       ...(topics?.findings ?? []),
       ...(security?.findings ?? []),

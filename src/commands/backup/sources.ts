@@ -1,6 +1,7 @@
 import type { DatapipeConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
+import type { ClearSecret } from '../../components/connect/config-records.ts'
 import { type ConnectInventory, inventoryConnect } from '../../components/connect/inventory.ts'
 import { selectTopics, type TopicInfo } from '../../components/kafka/select-topics.ts'
 import { type PostgresProbe, probePostgres } from '../../components/postgres/probe.ts'
@@ -8,7 +9,8 @@ import { probeRegistry, type RegistryProbe } from '../../components/registry/pro
 import type { Ownership } from '../../components/connect/ownership.ts'
 import { connectorOwners } from '../connector-owners.ts'
 import { sideBySide } from '../side-by-side.ts'
-import { refuseSecretsInClear } from './secrets-in-clear.ts'
+import { refuseFailedConnectors } from './capturing.ts'
+import { findClearSecrets, refuseSecretsInClear } from './secrets-in-clear.ts'
 
 /** What the configured servers are and hold, looked at before anything is stored. */
 export interface Sources {
@@ -18,11 +20,13 @@ export interface Sources {
   connect: ConnectInventory | undefined
   /** Of each Debezium connector, whether it reads this PostgreSQL; empty where only one of the two is configured. */
   owners: ReadonlyMap<string, Ownership>
+  /** In the records of the topic of configurations, where the backup takes that. */
+  clearSecrets: ClearSecret[]
 }
 
 /**
  * Looks at all servers at once; an error tells of every one that fails. Throws `config-invalid` when nothing is configured, `slot-problem`
- * when nobody knows which of two connectors reads this PostgreSQL, `secret-in-clear`.
+ * when nobody knows which of two connectors reads this PostgreSQL, `server-refused` when the task of one that does has failed, `secret-in-clear`.
  */
 export async function lookAtSources({ postgres, kafka, registry, connect }: DatapipeConfig, context: Context): Promise<Sources> {
   if (postgres === undefined && kafka === undefined && registry === undefined && connect === undefined) {
@@ -39,8 +43,10 @@ export async function lookAtSources({ postgres, kafka, registry, connect }: Data
       ? await connectorOwners({ connectors: connectors.connectors, connect, postgresUrl: postgres.url, context })
       : new Map<string, Ownership>()
   refuseUnknown(owners)
-  if (connect && connectors) refuseSecretsInClear({ connectors: connectors.connectors, topics: (topics ?? []).map(({ name }) => name), connect })
-  return { postgres: probe, topics, registry: registryProbe, connect: connectors, owners }
+  await refuseFailedConnectors({ postgres: probe, connect: connectors, owners }, connect, context)
+  const clearSecrets = await findClearSecrets({ kafka, connect, topics: topics ?? [], context })
+  if (connect && connectors) refuseSecretsInClear({ found: clearSecrets, connectors: connectors.connectors, connect })
+  return { postgres: probe, topics, registry: registryProbe, connect: connectors, owners, clearSecrets }
 }
 
 /** A connector that is left out by mistake loses changes; one that is taken in by mistake gets positions of the wrong server. */

@@ -15,6 +15,7 @@ import { selectTopics, type TopicInfo } from '../../components/kafka/select-topi
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { isInSnapshot, resolveOffset } from '../../recovery-point/resolve-offset.ts'
 import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
+import { capturingConnectors, hasSlot, ofThisServer, refuseFailedConnectors } from './capturing.ts'
 import type { Sources } from './sources.ts'
 
 /** The positions that belong together, as they were read. */
@@ -57,6 +58,7 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
   const capturing = capturingConnectors(sources)
   if (config.postgres === undefined || config.connect === undefined || capturing.length === 0) return momentPoint(options)
   const { postgres, connect } = config
+  await refuseFailedConnectors(sources, connect, context)
   await refuseSnapshots(capturing, connect, context)
   await options.writer.remember(
     stoppedNote,
@@ -92,19 +94,6 @@ async function refuseSnapshots(capturing: ConnectorState[], config: ConnectConfi
       hint: "wait until it has (its offsets appear then); if it never does, read the worker's log: a topic that cannot be created looks like this",
     })
   }
-}
-
-/** Running Debezium connectors of this PostgreSQL. One whose slot is lost has no position at all: `unheld` tells. */
-function capturingConnectors(sources: Sources): ConnectorState[] {
-  return ofThisServer(sources).filter((connector) => connector.state === 'RUNNING' && hasSlot(connector, sources))
-}
-
-function ofThisServer({ connect, owners }: Sources): ConnectorState[] {
-  return (connect?.connectors ?? []).filter(({ name }) => owners.get(name)?.owned === true)
-}
-
-function hasSlot({ config }: ConnectorState, { postgres }: Sources): boolean {
-  return postgres?.allSlots.some(({ name }) => name === slotNameOf(config)) ?? false
 }
 
 /**

@@ -5,7 +5,7 @@ import { openStorage } from '../../storage/open-storage.ts'
 
 /** Can the repository be written to, read from, and removed from? */
 export async function checkRepositoryPlace(url: string): Promise<CheckItem[]> {
-  const item = { component: 'postgres' as const, name: 'repository takes and gives files' }
+  const item = { component: 'repository' as const, name: 'repository takes and gives files' }
   const path = `check-${randomUUID()}`
   try {
     const storage = openStorage(url)

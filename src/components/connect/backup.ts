@@ -1,6 +1,5 @@
 import type { ConnectConfig } from '../../base/config.ts'
 import { type Context, inPhase } from '../../base/context.ts'
-import type { Finding } from '../../base/finding.ts'
 import { stringifyJson } from '../../base/lossless-json.ts'
 import { type ConnectorOffset, connectClient } from '../../clients/connect.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
@@ -61,18 +60,4 @@ export async function backupConnect(options: BackupConnectOptions): Promise<Conn
 
 function readsOf(ownership: Ownership | undefined): Pick<ConnectPart['connectors'][number], 'reads'> {
   return ownership === undefined ? {} : { reads: ownership.owned === true ? 'this-postgres' : 'another' }
-}
-
-/** The raw configuration topic holds in clear what the part holds as placeholders: for the backup command to say, when it stores that topic. */
-export function plainSecretsIn(part: ConnectPart): Finding[] {
-  return part.connectors
-    .filter((connector) => connector.secrets.length > 0)
-    .map((connector) => ({
-      severity: 'warning',
-      code: 'secret-in-raw-topic',
-      component: 'connect',
-      item: `${part.internalTopics.config}/${connector.name}`,
-      message: `the raw records of ${part.internalTopics.config} hold ${connector.secrets.join(', ')} of ${connector.name} in clear`,
-      next: `use a ConfigProvider (\${file:…}, \${env:…}) in the connector, or add ${part.internalTopics.config} to kafka.topics.exclude`,
-    }))
 }

@@ -8,7 +8,6 @@ import { kafkaVersionOf } from '../../clients/connect.ts'
 import { createArtifactReader } from '../../repository/artifact-reader.ts'
 import { createBackupWriter } from '../../repository/write-backup.ts'
 import { memoryStorage } from '../../storage/memory.ts'
-import { plainSecretsIn } from './backup.ts'
 import { checkConnect } from './check.ts'
 import { firstLines } from './control.ts'
 import {
@@ -124,18 +123,6 @@ describe('secrets of a configuration', () => {
       message:
         '2 secrets of connectors must be supplied: shop/database.password (DATAPIPE_SECRET_SHOP_DATABASE_PASSWORD), shop/plugin.declared (DATAPIPE_SECRET_SHOP_PLUGIN_DECLARED)',
     })
-  })
-
-  test('are still in the raw configuration topic: a warning names key, connector and topic', () => {
-    expect(plainSecretsIn(part)).toEqual([
-      expect.objectContaining({
-        severity: 'warning',
-        code: 'secret-in-raw-topic',
-        item: 'connect-configs/shop',
-        message: expect.stringContaining('database.password') as string,
-      }),
-    ])
-    expect(plainSecretsIn({ ...part, connectors: part.connectors.map((connector) => ({ ...connector, secrets: [] })) })).toEqual([])
   })
 })
 

@@ -86,14 +86,22 @@ async function untilRunning(client: ConnectClient, name: string, context: Contex
   )
 }
 
+/** Throws `server-refused` for the first of the connectors that has failed, or a task of it has, with the first lines of its trace. */
+export async function refuseFailed(config: ConnectConfig, names: readonly string[], context: Context): Promise<void> {
+  const client = connectClient(config, context.signal)
+  for (const name of names) {
+    const status = await client.status(name)
+    if (status !== undefined) throwIfFailed(name, status)
+  }
+}
+
 function throwIfFailed(name: string, status: ConnectorStatus): void {
   const failed = [status.connector, ...status.tasks].find((item) => item.state === 'FAILED')
   if (failed === undefined) return
   const trace = failed.trace ?? ''
-  const hint = explainTrace(trace)
   throw new DatapipeError('server-refused', `connector ${name} failed: ${firstLines(trace)}`, {
     path: `connect/${name}`,
-    ...(hint === undefined ? {} : { hint }),
+    hint: explainTrace(trace) ?? `mend what it names, then restart it: POST /connectors/${encodeURIComponent(name)}/restart?includeTasks=true`,
   })
 }
 

@@ -60,9 +60,10 @@ export function targetStateOf(state: string): TargetState {
 }
 
 /** Keys of PASSWORD type by connector class, asked once each; none when the worker does not have the plugin. */
-function passwordKeysOf(client: ConnectClient): (className: string) => Promise<Set<string>> {
+export function passwordKeysOf(client: ConnectClient): (className: string) => Promise<Set<string>> {
   const known = new Map<string, Set<string>>()
   return async (className) => {
+    if (className === '') return new Set()
     const keys =
       known.get(className) ?? new Set((await client.pluginKeys(className))?.filter((key) => key.type === 'PASSWORD').map((key) => key.name))
     known.set(className, keys)

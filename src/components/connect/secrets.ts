@@ -9,7 +9,7 @@ import type { ConnectorConfig } from '../../clients/connect.ts'
  *   `${datapipe-secret:CONNECTOR/KEY}`, and has to be supplied at the restore: as environment variable
  *   `DATAPIPE_SECRET_CONNECTOR_KEY` (upper case, everything else than letters and digits as `_`), or in a JSON file
  *   `{"CONNECTOR": {"KEY": "value"}}`.
- * The raw `connect-configs` topic holds the same values in clear; `plainSecretsIn` says so.
+ * The raw `connect-configs` topic holds the same values in clear; `clearSecretsIn` finds them.
  */
 const reference = /\$\{[^}:]+:[^}]*\}/
 const placeholder = /^\$\{datapipe-secret:(.+)\}$/s
