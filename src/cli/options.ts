@@ -1,5 +1,6 @@
 import { answers } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
+import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
@@ -170,6 +171,29 @@ export const commandTable: readonly CommandSpec[] = [
     options: [{ flags: '--against FILE', text: 'the configuration of the servers that B means by live' }],
     answers: { [answers.no]: 'they differ', [answers.unknown]: 'something could not be compared' },
     examples: ['diff latest live', 'diff live live --against restored.yaml'],
+  },
+  {
+    name: 'rows',
+    summary: 'show what tables have lost since a backup, and write SQL that brings it back',
+    description:
+      'For a table that was dropped, or a transaction that should not have been. Recovers PostgreSQL in a scratch server (no network, no archiving) beside the live one, compares row by row, and removes it again. Changes nothing: the SQL is one transaction for you to read, and to run with psql.',
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    options: [
+      { flags: '--table TABLE...', text: 'SCHEMA.TABLE, also with * and ?; a partitioned table stands for its partitions' },
+      { flags: '--database NAME', text: 'default: that of postgres.url' },
+      {
+        flags: '--before-xid N',
+        text: 'the state just before this transaction committed, and only the rows that it touched; without --table in every table',
+      },
+      { flags: '--kind KIND...', text: 'rows that the SQL brings back (default: missing changed; with --before-xid all)', choices: rowKinds },
+      { flags: '--output FILE', text: 'where the SQL goes; no file is overwritten' },
+    ],
+    answers: { [answers.no]: 'they differ, and no --output was given' },
+    examples: [
+      'rows latest --table public.orders',
+      'rows latest --table public.orders --output orders.sql',
+      'rows latest --before-xid 48211 --output undo.sql',
+    ],
   },
   {
     name: 'tools',

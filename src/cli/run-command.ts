@@ -1,6 +1,7 @@
 import type { Context } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
+import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
 import { type CommandCall, defined, type Outcome, outcome } from './outcome.ts'
@@ -80,6 +81,21 @@ export const commands: Readonly<Record<string, Command>> = {
     const against = other === undefined ? undefined : await config(other)
     const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against }) }
     return outcome(await diff(options, context), diffText)
+  },
+  rows: async ({ input, config, context }) => {
+    const [{ rows }, { rowsText }] = await Promise.all([import('../commands/rows.ts'), import('./results/rows.ts')])
+    const options = {
+      config: await config(),
+      backup: input.argument('BACKUP'),
+      ...defined({
+        tables: input.list('table'),
+        database: input.text('database'),
+        beforeXid: input.text('before-xid'),
+        kinds: input.choices('kind', rowKinds),
+        output: input.text('output'),
+      }),
+    }
+    return outcome(await rows(options, context), rowsText)
   },
   tools: async ({ input, config, context }) => {
     const [{ tools }, { toolsText }] = await Promise.all([import('../commands/tools.ts'), import('./results/tools.ts')])

@@ -10,8 +10,7 @@ import { DatapipeError } from '../../base/errors.ts'
  * overwrites. What `chunks` throws comes out as it is, everything else as `storage-failed`.
  */
 export async function writeFileWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  if (await isThere(path))
-    throw new DatapipeError('target-not-empty', `${path} is there already`, { path, hint: 'export into another directory, or remove it first' })
+  await refuseFile(path)
   const temporary = `${path}.${process.pid}.tmp`
   try {
     await mkdir(dirname(path), { recursive: true })
@@ -29,6 +28,12 @@ export async function writeFileWhole(path: string, chunks: AsyncIterable<Uint8Ar
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** Throws `target-not-empty` for a file that is there: what is written in the end must be known to have a place in the beginning. */
+export async function refuseFile(path: string): Promise<void> {
+  if (await isThere(path))
+    throw new DatapipeError('target-not-empty', `${path} is there already`, { path, hint: 'export into another directory, or remove it first' })
 }
 
 async function isThere(path: string): Promise<boolean> {
