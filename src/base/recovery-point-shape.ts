@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const decimal = z.string().regex(/^\d+$/)
+const ends = z.record(z.string(), z.record(z.string(), decimal))
 
 /**
  * Positions that belong together, as a manifest keeps them and a matrix repeats them. LSNs as PostgreSQL prints them (`0/16B3748`); offsets as decimal strings.
@@ -8,8 +9,11 @@ const decimal = z.string().regex(/^\d+$/)
  */
 export const recoveryPointSchema = z.strictObject({
   name: z.string(),
-  /** `barrier`: the connector stood still between two transactions; `no-connector`: nothing ties the components but the moment. */
-  kind: z.enum(['barrier', 'no-connector']),
+  /**
+   * `barrier`: the connector stood still between two transactions; `transaction`: it went on, and the topics, which are stored beyond the
+   * point, end where their events' transactions do; `no-connector`: nothing ties the components but the moment.
+   */
+  kind: z.enum(['barrier', 'transaction', 'no-connector']),
   takenAt: z.string(),
   postgres: z
     .strictObject({
@@ -22,6 +26,13 @@ export const recoveryPointSchema = z.strictObject({
       time: z.string().optional(),
     })
     .optional(),
-  kafka: z.strictObject({ clusterId: z.string(), endOffsets: z.record(z.string(), z.record(z.string(), decimal)) }).optional(),
+  kafka: z
+    .strictObject({
+      clusterId: z.string(),
+      endOffsets: ends,
+      /** Records below these ends are of transactions that had committed at `lsn`: a cut at or behind it need not read them. */
+      settled: z.strictObject({ lsn: z.string(), endOffsets: ends }).optional(),
+    })
+    .optional(),
 })
 export type RecoveryPoint = z.infer<typeof recoveryPointSchema>

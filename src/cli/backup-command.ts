@@ -8,7 +8,13 @@ export async function backupCommand({ input, config, context }: CommandCall): Pr
   if (input.flag('follow')) return followed({ input, config, context })
   if (input.text('shard') !== undefined || input.integer('shards') !== undefined || input.flag('merge')) return sharded({ input, config, context })
   const [{ backup }, { backupText }] = await Promise.all([import('../commands/backup.ts'), import('./results/backup.ts')])
-  const options = { config: await config(), fresh: input.flag('fresh'), full: input.flag('full'), ...defined({ label: input.text('label') }) }
+  const options = {
+    config: await config(),
+    fresh: input.flag('fresh'),
+    full: input.flag('full'),
+    withoutBarrier: input.flag('no-barrier'),
+    ...defined({ label: input.text('label') }),
+  }
   return outcome(await backup(options, context), backupText)
 }
 
@@ -18,6 +24,7 @@ async function followed({ input, config, context }: CommandCall): Promise<Outcom
     config: await config(),
     fresh: input.flag('fresh'),
     full: input.flag('full'),
+    withoutBarrier: input.flag('no-barrier'),
     ...defined({
       label: input.text('label'),
       every: input.integer('every'),
@@ -66,6 +73,11 @@ function refuseMixed(input: CommandInput): void {
   if (input.text('id') !== undefined && way !== '--shard' && way !== '--merge') {
     throw new DatapipeError('usage', '--id means something with --shard and --merge alone', {
       hint: 'an unfinished backup is gone on with by itself',
+    })
+  }
+  if (input.flag('no-barrier') && way !== undefined && way !== '--follow') {
+    throw new DatapipeError('usage', `--no-barrier means nothing with ${way}: topics that are stored in shards are not cut`, {
+      hint: 'leave it out: the connectors stop for seconds',
     })
   }
   const foreign = ['fresh', 'full'].filter((name) => input.flag(name)).concat(input.text('label') === undefined ? [] : ['label'])

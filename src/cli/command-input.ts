@@ -28,8 +28,9 @@ export class CommandInput {
     return value.map(String)
   }
 
+  /** Also of a `--no-X`, which the parser keeps as X being false. */
   flag(name: string): boolean {
-    return this.#value(name) === true
+    return this.#value(name) === !name.startsWith('no-')
   }
 
   text(name: string): string | undefined {
@@ -65,7 +66,7 @@ export class CommandInput {
   #value(name: string): unknown {
     if (!(this.#spec.options ?? []).some(({ flags }) => flags.split(' ')[0] === `--${name}`))
       throw new TypeError(`${this.#spec.name} has no --${name}`)
-    return this.#options[name.replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase())]
+    return this.#options[name.replace(/^no-/, '').replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase())]
   }
 }
 

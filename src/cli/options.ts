@@ -62,7 +62,7 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'backup',
     summary: 'back up all components at one recovery point',
     description:
-      'The database never stops; change capture pauses for seconds. An unfinished backup of a killed run is gone on with. The manifest is written last: without it there is no backup.',
+      'The database never stops; change capture pauses for seconds, or with --no-barrier not at all. An unfinished backup of a killed run is gone on with. The manifest is written last: without it there is no backup.',
     options: [
       { flags: '--fresh', text: 'throw unfinished work of a killed run away and begin anew' },
       { flags: '--follow', text: 'go on: a recovery point every so many seconds, until Ctrl-C or SIGTERM, which takes a last one' },
@@ -70,6 +70,7 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--base-every HOURS', text: "with --follow: age at which PostgreSQL's base backup is taken anew (default: 24)", integer: true },
       { flags: '--keep-last N', text: 'with --follow: after each point remove backups but the newest so many, as expire does', integer: true },
       { flags: '--keep-days D', text: 'with --follow: after each point remove backups but those of the last so many days', integer: true },
+      { flags: '--no-barrier', text: 'stop no connector: the topics are stored beyond the point, and end at it by transaction' },
       { flags: '--shards N', text: 'take the recovery point, store all but the topics, and plan them in so many shards', integer: true },
       { flags: '--shard I/N', text: 'store one shard of a planned backup; several processes, on several machines, may do so at once' },
       { flags: '--merge', text: 'make a backup of a planned one when all its shards are stored' },
@@ -81,6 +82,7 @@ export const commandTable: readonly CommandSpec[] = [
     examples: [
       'backup --label "before the upgrade"',
       'backup --follow --every 60 --keep-last 500 --keep-days 2',
+      'backup --no-barrier',
       'backup --shards 8',
       'backup --shard 3/8',
       'backup --merge',

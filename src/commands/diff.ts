@@ -11,6 +11,7 @@ import { diffRegistry, inventoryRegistry } from '../components/registry/index.ts
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Parts, partsOf } from './restore/parts.ts'
+import { atPoint } from './restore/point-ends.ts'
 
 export interface DiffOptions {
   config: DatapipeConfig
@@ -95,7 +96,10 @@ function notCompared(component: ComponentName, lacking: string): Finding {
 async function openSide(reference: string, config: DatapipeConfig, context: Context): Promise<Side> {
   if (reference === 'live') return { kind: 'live', name: 'live', config }
   const backup = await openBackup(openStorage(config.repository.url), reference, context)
-  return { kind: 'backup', name: backup.id, backup, parts: partsOf(backup), config }
+  const parts = partsOf(backup)
+  // Topics may be stored beyond the point.
+  const kafka = parts.kafka && atPoint(parts.kafka, backup.manifest.recoveryPoint)
+  return { kind: 'backup', name: backup.id, backup, parts: { ...parts, ...(kafka && { kafka }) }, config }
 }
 
 function holds(side: Side, component: ComponentName): boolean {

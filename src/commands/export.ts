@@ -20,6 +20,7 @@ import { type SchemaOf, storedSchemas } from './export/stored-schemas.ts'
 import { writeFileWhole } from './export/write-file.ts'
 import { type RangeOptions, rangeOf } from './restore/kafka-choices.ts'
 import { partsOf } from './restore/parts.ts'
+import { atPoint } from './restore/point-ends.ts'
 
 export interface ExportOptions extends RangeOptions {
   config: DatapipeConfig
@@ -48,7 +49,8 @@ export interface ExportResult {
  */
 export async function exportTopics(options: ExportOptions, context: Context): Promise<ExportResult> {
   const backup = await openBackup(openStorage(options.config.repository.url), options.backup, context)
-  const { kafka, registry } = partsOf(backup)
+  const { kafka: stored, registry } = partsOf(backup)
+  const kafka = stored && atPoint(stored, backup.manifest.recoveryPoint)
   if (kafka === undefined) throw new DatapipeError('usage', `backup ${backup.id} holds no topics`, { path: backup.id })
   const topics = chosenTopics(kafka.topics, options.topics, backup.id)
   const range = rangeOf(options)

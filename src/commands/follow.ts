@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { DatapipeError, describeError, type ErrorCode } from '../base/errors.ts'
+import { parseLsn } from '../base/lsn.ts'
 import { startWalCapture } from '../components/postgres/capture-wal.ts'
 import { expire, type KeepPolicy, planExpiry } from '../repository/expire.ts'
 import { lockRepository } from '../repository/lock.ts'
@@ -13,6 +14,7 @@ import { beginBackup, newBackup } from './backup/begin.ts'
 import { type HeldBase, holdBase } from './backup/hold-base.ts'
 import { recording } from './backup/recording.ts'
 import { lookAtSources } from './backup/sources.ts'
+import { type SettledEnds, settledNow, stillUseful } from './backup/settled-ends.ts'
 import { makeSpool } from './backup/spool.ts'
 import { type BackupResult, storeBackup } from './backup/store-backup.ts'
 
@@ -25,6 +27,8 @@ export interface FollowOptions {
   fresh?: boolean
   /** The first point stores all records of the topics. */
   full?: boolean
+  /** Stop no connector: the topics are cut by transaction. */
+  withoutBarrier?: boolean
   label?: string
   /** After each point old backups go, as `expire` would do it. */
   keepLast?: number
@@ -79,6 +83,8 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
   let next: BackupWriter | undefined = first
   let held: HeldBase | undefined
   let last: BackupResult | undefined
+  /** Of the last points: what a cut need not read again. */
+  let settled: SettledEnds[] = []
   let points = 0
   let failures = 0
   for (;;) {
@@ -89,6 +95,8 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
       const writer = next ?? (await beginBackup({ storage, fresh: false, config, context }))
       const startedAt = context.now().toISOString()
       const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+      const now = await settledNow(config, sources.topics, context)
+      if (now !== undefined) settled.push(now)
       held =
         postgres && wal && sources.postgres
           ? await holdBase({
@@ -112,6 +120,8 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
         label: options.label,
         startedAt,
         recording: recorded,
+        withoutBarrier: options.withoutBarrier ?? false,
+        settled,
         // Before the notes of this one go: at every moment some notes say whose the slot is.
         beforeCommit: async () => {
           next = stopping ? undefined : await newBackup(storage, calm)
@@ -123,6 +133,8 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
       failures = 0
       if (held !== undefined && stored.postgres !== undefined) {
         held = { ...held, wal: stored.postgres.wal }
+        const at = last.recoveryPoint.postgres?.lsn
+        if (at !== undefined) settled = stillUseful(settled, parseLsn(at), parseLsn(held.base.stopLsn))
         await wal?.forget(stored.postgres.wal)
       }
       calm.emit({ type: 'log', level: 'info', message: committed(last) })

@@ -20,6 +20,8 @@ import { openStorage } from '../storage/open-storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, readersOfPostgres, restoreConnectors } from './restore/connectors.ts'
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
+import { oldSignals } from './restore/old-signals.ts'
+import { endsAtPoint } from './restore/point-ends.ts'
 import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
@@ -76,7 +78,9 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   if (options.kafka?.offsetMap !== undefined) await refuseOffsetMap(options.kafka.offsetMap)
   const storage = openStorage(config.repository.url)
   const backup = await openBackup(storage, options.backup, context)
-  const parts = partsOf(backup, options.only)
+  const chosen = partsOf(backup, options.only)
+  const signals = await oldSignals(backup, chosen, options.kafka ?? {})
+  const parts = { ...chosen, ...(signals.part && { kafka: signals.part }) }
   if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
   const { recoveryPoint } = backup.manifest
   const plan = await inPhase(context, 'plan', async () => {
@@ -91,6 +95,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       secretsFile: options.secretsFile,
       kafka: options.kafka ?? {},
       recoveryPoint,
+      ends: new Map([...(parts.kafka ? endsAtPoint(parts.kafka, recoveryPoint) : []), ...signals.ends]),
       inPlace: options.inPlace ?? false,
       route: options.registryRoute ?? 'auto',
       context,

@@ -90,7 +90,9 @@ async function captureConnect({ config, sources, point, writer, context }: Captu
 async function captureWal({ postgres, point, writer }: CaptureOptions) {
   if (postgres === undefined || point.lsn === undefined) throw new TypeError('no position in PostgreSQL')
   const { base, wal, stored } = postgres
-  return wal.collect(point.lsn, {
+  // Events in the topics may be of later transactions: their commits are stored, too.
+  const upto = point.kind === 'transaction' && point.behind !== undefined ? point.behind.walEnd : point.lsn
+  return wal.collect(upto, {
     writer: writer.component('postgres'),
     fromSegment: base.startSegment,
     timeline: base.timeline,

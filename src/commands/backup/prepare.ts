@@ -8,6 +8,7 @@ import { openStorage } from '../../storage/open-storage.ts'
 import { beginBackup } from './begin.ts'
 import { recording } from './recording.ts'
 import { lookAtSources } from './sources.ts'
+import { settledNow } from './settled-ends.ts'
 import { makeSpool } from './spool.ts'
 import { standsAlone } from './stands-alone.ts'
 import type { StoreOptions } from './store-backup.ts'
@@ -17,6 +18,7 @@ export interface PrepareOptions {
   fresh?: boolean
   full?: boolean
   label?: string
+  withoutBarrier?: boolean
 }
 
 /**
@@ -34,6 +36,7 @@ export async function withPrepared<T>(options: PrepareOptions, outer: Context, u
   // First of all: a killed backup may have left connectors stopped, and what is looked at next must be the pipeline as it is meant to be.
   const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
   const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+  const settled = await settledNow(config, sources.topics, context)
   await using spool = await makeSpool(context)
   const { postgres } = config
   await using wal =
@@ -50,5 +53,7 @@ export async function withPrepared<T>(options: PrepareOptions, outer: Context, u
     label: options.label,
     startedAt,
     recording: recorded,
+    withoutBarrier: options.withoutBarrier ?? false,
+    settled: settled === undefined ? [] : [settled],
   })
 }

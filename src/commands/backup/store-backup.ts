@@ -16,6 +16,8 @@ import { productVersion } from '../version.ts'
 import { type Captured, type CaptureOptions, capture } from './capture.ts'
 import type { Phase, Recording } from './recording.ts'
 import type { Sources } from './sources.ts'
+import { cutPoint } from './cut-point.ts'
+import { type SettledEnds, settledOffsets, usableAt } from './settled-ends.ts'
 import { type TakenPoint, takePoint, unheld } from './take-point.ts'
 
 export interface BackupResult {
@@ -51,6 +53,10 @@ export interface StoreOptions {
   beforeCommit?: () => Promise<void>
   /** Leave the topics' records to shards. */
   inShards?: boolean
+  /** No connector is stopped: the topics are cut by transaction. */
+  withoutBarrier?: boolean
+  /** From before the point, the youngest last: what a cut need not read. */
+  settled: readonly SettledEnds[]
 }
 
 /**
@@ -105,6 +111,7 @@ export async function gather(options: StoreOptions): Promise<Gathered> {
     sources,
     writer: writer.component('connect'),
     notBefore: postgres && parseLsn(postgres.base.stopLsn),
+    withoutBarrier: options.withoutBarrier ?? false,
     context,
   })
   const captured = await capture({
@@ -118,12 +125,14 @@ export async function gather(options: StoreOptions): Promise<Gathered> {
     context,
   })
   const reader = createArtifactReader(options.storage, writer.artifacts(), context)
+  const cut = await cutPoint({ point, captured, reader, settled: options.settled, context })
   findings.push(
     ...captured.findings,
+    ...cut.findings,
     ...(await compareRegistryTopic({ parts: captured, kafka: reader, registry: reader, context })),
     ...unheld(sources),
   )
-  const recoveryPoint = recoveryPointOf(writer.id, point, captured)
+  const recoveryPoint = recoveryPointOf(writer.id, { ...point, kind: cut.kind }, captured, cut.ends, options.settled)
   const complete = !findings.some(({ severity }) => severity === 'harm')
   const manifest: Manifest = {
     format: manifestFormat,
@@ -147,7 +156,13 @@ export async function gather(options: StoreOptions): Promise<Gathered> {
   return { manifest, point, captured }
 }
 
-function recoveryPointOf(id: string, point: TakenPoint, { postgres, kafka }: Captured): RecoveryPoint {
+function recoveryPointOf(
+  id: string,
+  point: TakenPoint,
+  { postgres, kafka }: Captured,
+  cut: ReadonlyMap<string, bigint>,
+  settled: readonly SettledEnds[],
+): RecoveryPoint {
   return {
     name: `datapipe_${id}`,
     kind: point.kind,
@@ -162,6 +177,24 @@ function recoveryPointOf(id: string, point: TakenPoint, { postgres, kafka }: Cap
           ...(point.time === undefined ? {} : { time: point.time }),
         },
       }),
-    ...(kafka !== undefined && point.frozen !== undefined && { kafka: { clusterId: kafka.clusterId, endOffsets: endOffsetsOf(point.frozen) } }),
+    ...(kafka !== undefined &&
+      point.frozen !== undefined && {
+        kafka: { clusterId: kafka.clusterId, endOffsets: endOffsetsOf(point.frozen, cut), ...settledFor({ postgres, kafka }, settled) },
+      }),
   }
+}
+
+/** What any point that PostgreSQL of this backup can be recovered to need not read. */
+function settledFor({ postgres, kafka }: Pick<Captured, 'postgres' | 'kafka'>, settled: readonly SettledEnds[]) {
+  const usable = postgres && usableAt(settled, parseLsn(postgres.base.stopLsn))
+  if (usable === undefined || kafka === undefined) return {}
+  const offsets = settledOffsets(usable, kafka)
+  const endOffsets = kafka.topics.map(({ name, partitions }) => {
+    const own = partitions.flatMap(({ partition }) => {
+      const end = offsets.get(`${name}/${partition}`)
+      return end === undefined ? [] : [[String(partition), end.toString()] as const]
+    })
+    return [name, Object.fromEntries(own)] as const
+  })
+  return { settled: { lsn: formatLsn(usable.lsn), endOffsets: Object.fromEntries(endOffsets.filter(([, own]) => Object.keys(own).length > 0)) } }
 }

@@ -15,12 +15,16 @@ import { selectTopics, type TopicInfo } from '../../components/kafka/select-topi
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { isInSnapshot, resolveOffset } from '../../recovery-point/resolve-offset.ts'
 import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
+import { wholeUpTo } from '../../recovery-point/take-running.ts'
+import type { TransactionLog } from '../../recovery-point/transaction-log.ts'
+import type { RecoveryPoint } from '../../repository/manifest.ts'
 import { capturingConnectors, hasSlot, ofThisServer, refuseFailedConnectors } from './capturing.ts'
 import type { Sources } from './sources.ts'
+import { takeRunningPoint } from './take-running-point.ts'
 
 /** The positions that belong together, as they were read. */
 export interface TakenPoint {
-  kind: 'barrier' | 'no-connector'
+  kind: RecoveryPoint['kind']
   lsn: Lsn | undefined
   xid: string | undefined
   time: string | undefined
@@ -34,6 +38,8 @@ export interface TakenPoint {
   pausedSeconds: number
   attempts: number
   takenAt: string
+  /** Transactions behind `lsn` that the topics may have events of, and where the WAL ended when the topics were frozen. */
+  behind?: { log: TransactionLog; walEnd: Lsn }
 }
 
 interface PointOptions {
@@ -43,6 +49,8 @@ interface PointOptions {
   writer: ArtifactWriter
   /** End of the base backup: no point may lie before it. */
   notBefore: Lsn | undefined
+  /** No connector is stopped. */
+  withoutBarrier: boolean
   context: Context
 }
 
@@ -50,7 +58,8 @@ interface PointOptions {
 export const stoppedNote = 'connect/stopped'
 
 /**
- * By barrier when running Debezium connectors capture this database; otherwise nothing ties the components together but the moment.
+ * By barrier, or by transaction without one, when running Debezium connectors capture this database; otherwise nothing ties the components
+ * together but the moment.
  * Throws `barrier-not-reached`, and whatever the servers refuse.
  */
 export async function takePoint(options: PointOptions): Promise<TakenPoint> {
@@ -60,6 +69,14 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
   const { postgres, connect } = config
   await refuseFailedConnectors(sources, connect, context)
   await refuseSnapshots(capturing, connect, context)
+  // Of every connector, also of those that go on: an offset read after the end offsets would lie ahead of the records that are kept.
+  const read = {
+    readOffsets: () => allOffsets(sources, connect, context),
+    readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
+    freeze: () => freezeNow(config, context),
+  }
+  if (options.withoutBarrier) return takeRunningPoint({ ...read, postgres, connect, capturing, notBefore: options.notBefore, context })
+  const positions = new Map<string, ConnectorPosition>()
   await options.writer.remember(
     stoppedNote,
     capturing.map(({ name }) => name),
@@ -71,17 +88,20 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
       stop: (names) => stopConnectors(connect, names, context),
       // Not to be stopped by Ctrl-C: a connector that stays stopped is a fault of ours.
       resume: (names) => resumeConnectors(connect, names, { ...context, signal: new AbortController().signal }),
-      // Of every connector, also of those that go on: an offset read after the end offsets would lie ahead of the records that are kept.
-      readOffsets: async () => allOffsets(sources, connect, context),
+      ...read,
       notBefore: options.notBefore,
-      resolve: (name, offsets) => whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context }),
-      readGroups: async () => (config.kafka === undefined ? [] : readGroups(config.kafka, context)),
-      freeze: () => freezeNow(config, context),
+      async resolve(name, offsets) {
+        const position = await whereItStands({ connector: named(capturing, name), offsets: offsets.get(name) ?? [], url: postgres.url, context })
+        positions.set(name, position)
+        return position
+      },
     },
     context,
   )
   const { lsn, xid, time, groups, ends, offsets, pausedSeconds, attempts, takenAt } = barrier
-  return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt }
+  const whole = wholeUpTo(positions)
+  const behind = 'reason' in whole ? {} : { behind: { log: whole.log, walEnd: whole.walEnd } }
+  return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt, ...behind }
 }
 
 /** Before anything is stopped: a snapshot begins anew after every stop, and a long one would never end. Throws `barrier-not-reached`. */

@@ -85,6 +85,11 @@ export function chooseForKafka(options: KafkaRestoreOptions, part: KafkaPart, ch
   }
 }
 
+/** The same for topics that end before their stored ends. Pure. */
+export function withEnds(choices: KafkaChoices, ends: ReadonlyMap<string, bigint>): KafkaChoices {
+  return ends.size === 0 ? choices : { ...choices, ofData: { ...choices.ofData, range: { ...choices.ofData.range, ends } } }
+}
+
 function selectData(data: string[], globs: string[]): string[] {
   for (const glob of globs.filter((candidate) => candidate !== '*'))
     if (!data.some((name) => matchesAny(name, [glob])))

@@ -14,7 +14,7 @@ import type { RecoveryPoint } from '../../repository/manifest.ts'
 import type { Backup } from '../../repository/open-backup.ts'
 import { sideBySide } from '../side-by-side.ts'
 import { chooseTopics, type TopicChoice } from './choose-topics.ts'
-import { chooseForKafka, type KafkaChoices, type KafkaRestoreOptions } from './kafka-choices.ts'
+import { chooseForKafka, withEnds, type KafkaChoices, type KafkaRestoreOptions } from './kafka-choices.ts'
 import { oldNameFindings } from './old-names.ts'
 import { type Parts, partsOf } from './parts.ts'
 
@@ -38,6 +38,8 @@ export interface PlanOptions {
   /** What of Kafka is restored, and how, when not all as it was. */
   kafka: KafkaRestoreOptions
   recoveryPoint: RecoveryPoint
+  /** By `topic/partition` of topics with data: where they end, when that is before their stored end. */
+  ends: ReadonlyMap<string, bigint>
   inPlace: boolean
   route: RegistryRoute | 'auto'
   context: Context
@@ -70,7 +72,7 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     const workersDown = await workers.catch(() => false)
     const all =
       kafka === undefined ? noTopics : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
-    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : chooseForKafka(options.kafka, kafka, all, config.kafka)
+    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options.ends)
     const topics = { ...all, data: chosen.data }
     const reader = options.backup.component('kafka')
     const plan = async (names: string[], choices: TopicChoices) =>

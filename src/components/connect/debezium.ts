@@ -102,6 +102,11 @@ export function signalTopicOf(config: ConnectorConfig): string | undefined {
   return config['signal.kafka.topic'] ?? `${topicPrefixOf(config)}-signal`
 }
 
+/** The group whose position says which signals a connector has seen. */
+export function signalGroupOf(config: ConnectorConfig): string {
+  return config['signal.consumer.group.id'] ?? config['signal.kafka.groupId'] ?? 'kafka-signal'
+}
+
 /** Topics of a connector whose records no transaction brought: heartbeats and notifications. */
 export function topicsOfMoments(config: ConnectorConfig): string[] {
   const heartbeats = config['topic.heartbeat.prefix'] ?? config['heartbeat.topics.prefix'] ?? '__debezium-heartbeat'

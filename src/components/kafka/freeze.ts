@@ -56,12 +56,14 @@ function openTransaction(topic: string, partition: number, stable: bigint, high:
   }
 }
 
-/** The end offsets in the form of a recovery point. */
-export function endOffsetsOf(frozen: FrozenTopics): Record<string, Record<string, string>> {
+/** The end offsets in the form of a recovery point. `cut`, by `topic/partition`: ends before those. */
+export function endOffsetsOf(frozen: FrozenTopics, cut: ReadonlyMap<string, bigint> = new Map()): Record<string, Record<string, string>> {
   return Object.fromEntries(
     [...frozen.topics].map(([topic, partitions]) => [
       topic,
-      Object.fromEntries(partitions.map(({ partition, endOffset }) => [String(partition), endOffset.toString()])),
+      Object.fromEntries(
+        partitions.map(({ partition, endOffset }) => [String(partition), (cut.get(`${topic}/${partition}`) ?? endOffset).toString()]),
+      ),
     ]),
   )
 }
