@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { alterUserScramCredentialsV0, Consumer } from '@platformatic/kafka'
+import { alterUserScramCredentialsV0, type API, Connection, Consumer } from '@platformatic/kafka'
 import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { expect } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
@@ -149,7 +149,19 @@ async function fillSecurity(): Promise<void> {
     { entity: [{ type: 'client-id', name: null }], values: { request_percentage: 50.5 } },
   ])
   const credential = { name: 'alice', mechanism: 2, iterations: 8192, salt: Buffer.from('salt'), saltedPassword: Buffer.alloc(64, 7) }
-  await client.retrying(async () => client.call(await client.broker(), 'main', [alterUserScramCredentialsV0.api], [], [credential] as never))
+  await byDriver(alterUserScramCredentialsV0.api, [], [credential] as never)
+}
+
+/** One request that the engine never makes. */
+export async function byDriver<Args extends unknown[], Answer>(api: API<Args, Answer>, ...args: Args): Promise<Answer> {
+  const [host = '', port = ''] = (stack.config('file:///unused').kafka?.bootstrapServers[0] ?? '').split(':')
+  const connection = new Connection('suite')
+  await connection.connect(host, Number(port))
+  try {
+    return await api.async(connection, ...args)
+  } finally {
+    await connection.close()
+  }
 }
 
 export const acl = (patternType: string, resourceName: string, operation: string, more: Partial<AclEntry> = {}): AclEntry => ({

@@ -12,6 +12,7 @@ import {
   acl,
   admin,
   beside,
+  byDriver,
   changeKafkaPart,
   connect,
   datapipe,
@@ -236,13 +237,12 @@ describe('who may do what', () => {
   test('what the target lacks of them is said, and set when asked; users never are', async () => {
     const before = await lists()
     await admin.deleteAcls({ filters: [{ ...everyAcl, resourceName: 'invoices' }] })
-    await using client = await connect()
     const gone = [
       { entities: [{ entityType: 'user', entityName: 'alice' }], ops: [{ key: 'producer_byte_rate', remove: true }] },
       { entities: [{ entityType: 'client-id', entityName: null }], ops: [{ key: 'request_percentage', remove: true }] },
     ]
-    await client.call(await client.broker(), 'main', [alterClientQuotasV1.api], gone as never, false)
-    await client.call(await client.broker(), 'main', [alterUserScramCredentialsV0.api], [{ name: 'alice', mechanism: 2 }] as never, [])
+    await byDriver(alterClientQuotasV1.api, gone as never, false)
+    await byDriver(alterUserScramCredentialsV0.api, [{ name: 'alice', mechanism: 2 }] as never, [])
 
     const told = await restored(datapipe('restore', id, '--only', 'kafka', '--in-place', '--rename', '*=rights.*', '--dry-run'))
     const messages = (result: RestoreResult) => Object.fromEntries(result.findings.map(({ code, message }) => [code, message]))

@@ -50,6 +50,12 @@ export class WireWriter {
     return this
   }
 
+  float64(value: number): this {
+    const at = this.#room(8)
+    this.#bytes.writeDoubleBE(value, at)
+    return this
+  }
+
   unsigned(value: number): this {
     let rest = value >>> 0
     for (; rest > 0x7f; rest >>>= 7) this.uint8((rest & 0x7f) | 0x80)
@@ -136,6 +142,17 @@ export class WireReader {
     return this.bytes.readBigInt64BE(this.#move(8))
   }
 
+  float64(): number {
+    return this.bytes.readDoubleBE(this.#move(8))
+  }
+
+  /** In the usual form, lower case. */
+  uuid(): string {
+    return this.slice(16)
+      .toString('hex')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  }
+
   unsigned(): number {
     let value = 0
     for (let shift = 0; ; shift += 7) {
@@ -160,8 +177,12 @@ export class WireReader {
   }
 
   shortString(): string {
+    return this.nullableShortString() ?? ''
+  }
+
+  nullableShortString(): string | null {
     const length = this.int16()
-    return length < 0 ? '' : this.slice(length).toString('utf8')
+    return length < 0 ? null : this.slice(length).toString('utf8')
   }
 
   longBytes(): Buffer {
@@ -187,6 +208,13 @@ export class WireReader {
       this.unsigned()
       this.slice(this.unsigned())
     }
+  }
+
+  /** The tagged fields, as views. */
+  fields(): Map<number, Buffer> {
+    const found = new Map<number, Buffer>()
+    for (let count = this.unsigned(); count > 0; count--) found.set(this.unsigned(), this.slice(this.unsigned()))
+    return found
   }
 
   /** The next bytes, as a view. */

@@ -1,4 +1,5 @@
-import { createConnection, type OnReadOpts, type Socket } from 'node:net'
+import { createConnection, isIP, type OnReadOpts, type Socket } from 'node:net'
+import type { TlsPeer } from '../tls-fault.ts'
 import { FrameReader } from './frame-reader.ts'
 import { WireReader, WireWriter } from './wire-bytes.ts'
 import { WireFailure } from './wire-failure.ts'
@@ -30,6 +31,8 @@ export interface WireOptions {
   /** Milliseconds that one request may take. */
   requestTimeoutMs: number
   tls?: WireTls
+  /** How the user's settings name what has to do with TLS, for words about it; a Java client's when left out. */
+  tlsSettings?: TlsPeer['settings']
   sasl?: WireSasl
   /** Makes the buffer that an answer stays in; the connection lets go of it once the answer is out. */
   allocate?: (size: number) => Buffer
@@ -77,7 +80,10 @@ export class WireConnection {
     this.#frames = new FrameReader((frame) => this.#answer(frame), options.allocate)
   }
 
-  /** Connects, learns the broker's versions and authenticates. Throws WireFailure with the address. */
+  /**
+   * Connects, learns the broker's versions and authenticates. Throws WireFailure with the address; its cause is a DatapipeError `tls-failed`
+   * when it is TLS that does not fit.
+   */
   static async open({ host, port }: WireAddress, options: WireOptions): Promise<WireConnection> {
     const connection = new WireConnection(`${host}:${port}`, options)
     try {
@@ -156,7 +162,7 @@ export class WireConnection {
           : secure.connect({
               ...to,
               ...pem,
-              ...(servername === undefined && /^[\d.:]+$/.test(name) ? {} : { servername: servername ?? name }),
+              ...(servername === undefined && isIP(name) !== 0 ? {} : { servername: servername ?? name }),
               ...(checkHost ? {} : { checkServerIdentity: () => undefined }),
             })
       this.#socket = socket
@@ -233,19 +239,31 @@ export class WireConnection {
   }
 }
 
+const javaSettings = {
+  on: 'security.protocol=SSL or SASL_SSL',
+  ca: 'ssl.truststore.location (ssl.truststore.type=PEM)',
+  client: 'ssl.keystore.location (ssl.keystore.type=PEM)',
+}
+
 /** What TLS has to do with a connection that could not be made, as a failure that no repetition cures; undefined when it is something else. */
-async function tlsFailure(error: unknown, { host, port }: WireAddress, { tls }: WireOptions): Promise<WireFailure | undefined> {
+async function tlsFailure(
+  error: unknown,
+  { host, port }: WireAddress,
+  { tls, tlsSettings = javaSettings }: WireOptions,
+): Promise<WireFailure | undefined> {
   if (!(error instanceof WireFailure) || error.kind !== 'unreachable') return undefined
   // Loaded now: a program that connects has no use for it.
   const { tlsFault } = await import('../tls-fault.ts')
-  const settings = {
-    on: 'security.protocol=SSL or SASL_SSL',
-    ca: 'ssl.truststore.location (ssl.truststore.type=PEM)',
-    client: 'ssl.keystore.location (ssl.keystore.type=PEM)',
-  }
-  const name = host.replace(/^\[|\]$/g, '')
-  const fault = await tlsFault(error, { who: `broker ${host}:${port}`, path: '', host: name, port, tls: tls !== undefined, settings })
+  const fault = await tlsFault(error, {
+    who: `broker ${host}:${port}`,
+    path: `kafka/${host}:${port}`,
+    host: host.replace(/^\[|\]$/g, ''),
+    port,
+    servername: tls?.servername,
+    tls: tls !== undefined,
+    settings: tlsSettings,
+  })
   if (fault === undefined) return undefined
   const cause = fault.cause instanceof Error && fault.cause.message !== error.message ? `: ${fault.cause.message}` : ''
-  return new WireFailure('unauthorized', `${fault.message}${cause} (${fault.hint})`, { cause: error })
+  return new WireFailure('unauthorized', `${fault.message}${cause} (${fault.hint})`, { cause: fault })
 }

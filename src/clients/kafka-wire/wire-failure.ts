@@ -1,3 +1,5 @@
+import { errorName } from './error-names.ts'
+
 /**
  * `unreachable`: no connection, or it broke; `unauthorized`: credentials or certificates were refused, or a right is missing;
  * `not-supported`: the broker lacks the version; `broker`: an error code of the protocol.
@@ -50,20 +52,12 @@ export const wireCodes = {
   fencedInstanceId: 82,
 } as const
 
-const names = new Map<number, string>(
-  Object.entries(wireCodes).map(([name, code]) => [code, name.replaceAll(/[A-Z]/g, (c) => `_${c}`).toUpperCase()]),
-)
 const passing = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 56, 72, 74, 75, 76, 78, 88, 89])
 const denied = new Set([29, 30, 31, 53, 58])
-
-/** The protocol's name of an error code, e.g. `NOT_COORDINATOR`. */
-export function wireCodeName(code: number): string {
-  return names.get(code) ?? `error code ${code}`
-}
 
 /** Throws a WireFailure unless `code` is 0. `what` is the attempt, as in "cannot <what>". */
 export function throwOnCode(code: number, what: string, words?: string | null): void {
   if (code === 0) return
-  const message = `cannot ${what}: ${wireCodeName(code)}${words ? `: ${words}` : ''}`
+  const message = `cannot ${what}: ${errorName(code)}${words ? `: ${words}` : ''}`
   throw new WireFailure(denied.has(code) ? 'unauthorized' : 'broker', message, { code })
 }

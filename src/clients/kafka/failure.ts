@@ -1,5 +1,6 @@
-import { AuthenticationError, findErrorBy, NetworkError, protocolErrorsCodesById, ResponseError } from '@platformatic/kafka'
-import { DatapipeError, describeError } from '../../base/errors.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { errorName } from '../kafka-wire/error-names.ts'
+import { WireFailure } from '../kafka-wire/wire-failure.ts'
 
 /** Kafka's error codes that this project decides by, under their protocol names. Never decide by message text. */
 export const kafkaErrors = {
@@ -40,11 +41,6 @@ export class KafkaFailure extends Error {
   }
 }
 
-/** The protocol's name of an error code, e.g. `NOT_COORDINATOR`. */
-export function errorName(code: number): string {
-  return protocolErrorsCodesById[code] ?? `error code ${code}`
-}
-
 /** Throws a KafkaFailure unless `code` is 0. `what` is the attempt, as in "cannot <what>". */
 export function throwOnError(code: number, what: string, serverMessage?: string | null): void {
   if (code === 0) return
@@ -52,25 +48,16 @@ export function throwOnError(code: number, what: string, serverMessage?: string 
   throw new KafkaFailure(`cannot ${what}: ${words}`, { kafkaCode: code, retriable: passing.has(code) })
 }
 
-/** The answer inside the driver's "response with errors", which carries each item's own code; undefined for other errors. */
-export function answerIn<R>(error: unknown): R | undefined {
-  return error instanceof ResponseError ? (error.response as R) : undefined
-}
-
-/** Turns a driver's error into a KafkaFailure (lost connection: retriable) or a DatapipeError that names the address. */
-export function translate(error: unknown, address: string): Error {
-  if (error instanceof KafkaFailure || error instanceof DatapipeError) return error
-  const known = error instanceof Error ? error : new Error(String(error))
-  if (isRefusal(known)) {
-    return new DatapipeError('unauthorized', `broker ${address} refused the credentials: ${lastWords(known)}`, {
-      path: `kafka/${address}`,
-      cause: innermost(known),
-    })
+/** Turns an error of a connection into a KafkaFailure (lost connection: retriable) or a DatapipeError that names the address. */
+export function translate(error: unknown, address: string): unknown {
+  if (error instanceof RangeError) {
+    return new KafkaFailure(`broker ${address} sent an answer that cannot be read: ${error.message}`, { retriable: true, cause: error })
   }
-  if (findErrorBy(known, 'code', NetworkError.code) !== null) {
-    return new KafkaFailure(`broker ${address} does not answer: ${describeError(known)}`, { retriable: true, cause: error })
-  }
-  return new DatapipeError('server-refused', `broker ${address}: ${describeError(known)}`, { path: `kafka/${address}`, cause: error })
+  if (!(error instanceof WireFailure)) return error
+  // TLS that does not fit comes with words of its own.
+  if (error.cause instanceof DatapipeError) return error.cause
+  if (error.kind === 'unreachable') return new KafkaFailure(error.message, { retriable: true, cause: error })
+  return new DatapipeError(error.kind === 'broker' ? 'server-refused' : error.kind, error.message, { path: `kafka/${address}`, cause: error })
 }
 
 /** The last word when nobody retried or handled: by code, `unauthorized`, `unreachable` or `server-refused`. */
@@ -78,33 +65,6 @@ export function asDatapipeError(error: unknown): unknown {
   if (!(error instanceof KafkaFailure)) return error
   if (error.kafkaCode === undefined) return new DatapipeError('unreachable', error.message, { cause: error })
   return new DatapipeError(denied.has(error.kafkaCode) ? 'unauthorized' : 'server-refused', error.message, { cause: error })
-}
-
-/** A refusal by the broker; not a connection that broke while credentials were on their way (as when one side expects TLS). */
-export function isRefusal(error: unknown): boolean {
-  let refused = false
-  for (let current: unknown = error, depth = 0; current instanceof Error && depth < 6; current = current.cause, depth++) {
-    if ([33, 34, 58].some((code) => findErrorBy(current as Error, 'apiCode', code) !== null)) return true
-    refused ||= findErrorBy(current, 'code', AuthenticationError.code) !== null
-    if (current.cause === undefined && findErrorBy(current, 'code', NetworkError.code) !== null) return false
-  }
-  return refused
-}
-
-function lastWords(error: Error): string {
-  const last = innermost(error)
-  const server = (last as { serverErrorMessage?: unknown }).serverErrorMessage
-  return typeof server === 'string' && server ? server : last.message
-}
-
-function innermost(error: Error): Error {
-  let current: Error = error
-  for (let depth = 0; depth < 6; depth++) {
-    const next = current instanceof AggregateError ? current.errors[0] : current.cause
-    if (!(next instanceof Error)) break
-    current = next
-  }
-  return current
 }
 
 /** Kafka's error code behind an error of this client; undefined when it is something else. */

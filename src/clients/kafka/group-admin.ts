@@ -1,6 +1,6 @@
-import { deleteGroupsV2, findCoordinatorV4, listGroupsV4, listGroupsV5, offsetCommitV8, offsetFetchV8 } from '@platformatic/kafka'
 import { kafkaErrors, throwOnError } from './failure.ts'
 import type { Broker, KafkaClient } from './kafka-client.ts'
+import { deleteGroupsRequest, findCoordinator, listGroupsRequest, offsetCommit, offsetFetch } from './requests/groups.ts'
 
 export interface GroupListing {
   groupId: string
@@ -25,36 +25,25 @@ export async function listGroups(client: KafkaClient): Promise<GroupListing[]> {
     await client.topics([])
     const found = new Map<string, GroupListing>()
     for (const broker of client.brokers) {
-      const answer = await askGroups(client, broker)
+      const answer = await client.call(broker, 'main', listGroupsRequest, null)
       throwOnError(answer.errorCode, `list the groups of broker ${broker.host}:${broker.port}`)
-      for (const group of answer.groups) {
-        found.set(group.groupId, { groupId: group.groupId, protocolType: group.protocolType, state: group.groupState, type: group.groupType })
-      }
+      for (const group of answer.groups) found.set(group.groupId, group)
     }
     return [...found.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
   })
-}
-
-async function askGroups(client: KafkaClient, broker: Broker) {
-  if (await client.offers(broker, listGroupsV5.api)) return client.call(broker, 'main', [listGroupsV5.api], [], [])
-  const answer = await client.call(broker, 'main', [listGroupsV4.api], [], [])
-  return { ...answer, groups: answer.groups.map((group) => ({ ...group, groupType: 'classic' })) }
 }
 
 /** Every position that a group has committed, transactions settled. */
 export async function fetchCommitted(client: KafkaClient, groupId: string): Promise<CommittedOffset[]> {
   return client.retrying(async () => {
     const coordinator = await coordinatorOf(client, groupId)
-    const answer = await client.call(coordinator, 'main', [offsetFetchV8.api], [{ groupId, memberEpoch: -1, topics: null }], true)
-    const group = answer.groups[0]
+    const [group] = await client.call(coordinator, 'main', offsetFetch, groupId)
     if (group === undefined) return []
     throwOnError(group.errorCode, `read the offsets of group ${groupId}`)
     const offsets: CommittedOffset[] = []
-    for (const { name, partitions } of group.topics) {
-      for (const { partitionIndex, committedOffset, metadata, errorCode } of partitions) {
-        throwOnError(errorCode, `read the offset of group ${groupId} in ${name}/${partitionIndex}`)
-        if (committedOffset >= 0n) offsets.push({ topic: name, partition: partitionIndex, offset: committedOffset, metadata: metadata ?? '' })
-      }
+    for (const { topic, partition, offset, metadata, errorCode } of group.offsets) {
+      throwOnError(errorCode, `read the offset of group ${groupId} in ${topic}/${partition}`)
+      if (offset >= 0n) offsets.push({ topic, partition, offset, metadata: metadata ?? '' })
     }
     return offsets.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   })
@@ -67,20 +56,10 @@ export async function fetchCommitted(client: KafkaClient, groupId: string): Prom
 export async function commitOffsets(client: KafkaClient, groupId: string, offsets: CommittedOffset[]): Promise<void> {
   const topics = new Map<string, CommittedOffset[]>()
   for (const offset of offsets) topics.set(offset.topic, [...(topics.get(offset.topic) ?? []), offset])
-  const request = [...topics].map(([name, items]) => ({
-    name,
-    partitions: items.map((item) => ({
-      partitionIndex: item.partition,
-      committedOffset: item.offset,
-      committedLeaderEpoch: -1,
-      committedMetadata: item.metadata,
-    })),
-  }))
+  const ask = { groupId, topics: [...topics].map(([name, partitions]) => ({ name, partitions })) }
   await client.retrying(async () => {
-    const coordinator = await coordinatorOf(client, groupId)
-    const answer = await client.call(coordinator, 'main', [offsetCommitV8.api], groupId, -1, '', null, request)
-    for (const { name, partitions } of answer.topics) {
-      for (const { partitionIndex, errorCode } of partitions) throwOnError(errorCode, `commit ${groupId} in ${name}/${partitionIndex}`)
+    for (const { topic, partition, errorCode } of await client.call(await coordinatorOf(client, groupId), 'main', offsetCommit, ask)) {
+      throwOnError(errorCode, `commit ${groupId} in ${topic}/${partition}`)
     }
   })
 }
@@ -89,9 +68,7 @@ export async function commitOffsets(client: KafkaClient, groupId: string, offset
 export async function deleteGroups(client: KafkaClient, groupIds: string[]): Promise<void> {
   for (const groupId of groupIds) {
     await client.retrying(async () => {
-      const coordinator = await coordinatorOf(client, groupId)
-      const answer = await client.call(coordinator, 'main', [deleteGroupsV2.api], [groupId])
-      for (const { errorCode } of answer.results) {
+      for (const { errorCode } of await client.call(await coordinatorOf(client, groupId), 'main', deleteGroupsRequest, groupId)) {
         if (errorCode !== kafkaErrors.groupIdNotFound) throwOnError(errorCode, `delete group ${groupId}`)
       }
     })
@@ -99,8 +76,7 @@ export async function deleteGroups(client: KafkaClient, groupIds: string[]): Pro
 }
 
 async function coordinatorOf(client: KafkaClient, groupId: string): Promise<Broker> {
-  const answer = await client.call(await client.broker(), 'main', [findCoordinatorV4.api], 0, [groupId])
-  const coordinator = answer.coordinators[0]
+  const [coordinator] = await client.call(await client.broker(), 'main', findCoordinator, groupId)
   throwOnError(coordinator === undefined ? 15 : coordinator.errorCode, `find the coordinator of group ${groupId}`, coordinator?.errorMessage)
   return { nodeId: coordinator?.nodeId ?? -1, host: coordinator?.host ?? '', port: coordinator?.port ?? 0 }
 }

@@ -1,6 +1,6 @@
-import { listOffsetsV6, listOffsetsV7 } from '@platformatic/kafka'
 import { throwOnError } from './failure.ts'
 import type { Broker, KafkaClient } from './kafka-client.ts'
+import { listOffsetsRequest } from './requests/offsets.ts'
 
 /** `earliest`: log start; `latest`: high watermark; `stable`: last stable offset (the end for read-committed readers). */
 export type OffsetKind = 'earliest' | 'latest' | 'stable'
@@ -20,24 +20,14 @@ export async function listOffsets(client: KafkaClient, wanted: Map<string, numbe
       }
       const found = new Map<string, Map<number, bigint>>()
       for (const { broker, topics } of byBroker.values()) {
-        const answer = await client.call(
-          broker,
-          'main',
-          [listOffsetsV7.api, listOffsetsV6.api],
-          -1,
-          kind === 'stable' ? 1 : 0,
-          [...topics].map(([name, partitions]) => ({
-            name,
-            partitions: partitions.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: kind === 'earliest' ? -2n : -1n })),
-          })),
-        )
-        for (const topic of answer.topics) {
-          const offsets = found.get(topic.name) ?? new Map<number, bigint>()
-          found.set(topic.name, offsets)
-          for (const { partitionIndex, errorCode, offset } of topic.partitions) {
-            throwOnError(errorCode, `read the ${kind} offset of topic ${topic.name} partition ${partitionIndex}`)
-            offsets.set(partitionIndex, offset)
-          }
+        const answers = await client.call(broker, 'main', listOffsetsRequest, {
+          isolation: kind === 'stable' ? 1 : 0,
+          timestamp: kind === 'earliest' ? -2n : -1n,
+          topics: [...topics].map(([name, partitions]) => ({ name, partitions })),
+        })
+        for (const { topic, partition, errorCode, offset } of answers) {
+          throwOnError(errorCode, `read the ${kind} offset of topic ${topic} partition ${partition}`)
+          found.set(topic, (found.get(topic) ?? new Map<number, bigint>()).set(partition, offset))
         }
       }
       return found

@@ -1,8 +1,8 @@
-import { initProducerIdV3, initProducerIdV4 } from '@platformatic/kafka'
 import { type WireReader, WireWriter } from '../kafka-wire/wire-bytes.ts'
 import type { WireApi } from '../kafka-wire/wire-connection.ts'
 import { throwOnError } from './failure.ts'
 import type { Broker, KafkaClient } from './kafka-client.ts'
+import { initProducerId, type ProducerIdentity } from './requests/producers.ts'
 
 export interface RawProduce {
   topic: string
@@ -163,10 +163,10 @@ function takeOnePerPartition(queue: { waiting: Waiting[] }): Waiting[] {
 }
 
 /** A fresh idempotent producer identity. */
-export async function newProducerId(client: KafkaClient): Promise<{ producerId: bigint; producerEpoch: number }> {
+export async function newProducerId(client: KafkaClient): Promise<ProducerIdentity> {
   return client.retrying(async () => {
-    const answer = await client.call(await client.broker(), 'main', [initProducerIdV4.api, initProducerIdV3.api], null, 60_000, -1n, -1)
-    throwOnError(answer.errorCode, 'get a producer id')
-    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+    const { errorCode, ...identity } = await client.call(await client.broker(), 'main', initProducerId, null)
+    throwOnError(errorCode, 'get a producer id')
+    return identity
   })
 }

@@ -1,17 +1,7 @@
-import {
-  type AclOperationValue,
-  alterClientQuotasV1,
-  createAclsV2,
-  createAclsV3,
-  describeAclsV2,
-  describeAclsV3,
-  describeClientQuotasV0,
-  describeClientQuotasV1,
-  describeUserScramCredentialsV0,
-} from '@platformatic/kafka'
 import { DatapipeError } from '../../base/errors.ts'
 import { kafkaErrors, throwOnError } from './failure.ts'
 import type { KafkaClient } from './kafka-client.ts'
+import { alterQuotas, createAclsRequest, describeAcls, describeQuotas, describeScramUsers } from './requests/security.ts'
 
 export interface AclEntry {
   /** `TOPIC`, `GROUP`, `CLUSTER`, `TRANSACTIONAL_ID`, `DELEGATION_TOKEN`, `USER`. */
@@ -64,33 +54,21 @@ const operations = [
   'DESCRIBE_TOKENS',
   'TWO_PHASE_COMMIT',
 ]
-const any = 1
 
 /** Every ACL, ordered. */
 export async function listAcls(client: KafkaClient): Promise<AclEntry[] | Unlisted> {
   return listing(client, async () => {
-    const filter = {
-      resourceType: any,
-      resourcePatternType: any,
-      operation: any,
-      permissionType: any,
-      resourceName: null,
-      principal: null,
-      host: null,
-    }
-    const answer = await client.call(await client.broker(), 'main', [describeAclsV3.api, describeAclsV2.api], filter as never)
+    const answer = await client.call(await client.broker(), 'main', describeAcls, null)
     if (answer.errorCode !== 0) return answer
-    const entries = answer.resources.flatMap(({ resourceType, resourceName, resourcePatternType, acls }) =>
-      acls.map(({ principal, host, operation, permissionType }) => ({
-        resourceType: nameOf(resourceTypes, resourceType),
-        resourceName,
-        patternType: nameOf(patternTypes, resourcePatternType),
-        principal,
-        host,
-        operation: nameOf(operations, operation),
-        permission: nameOf(permissions, permissionType),
-      })),
-    )
+    const entries = answer.acls.map(({ resourceType, resourceName, patternType, principal, host, operation, permission }) => ({
+      resourceType: nameOf(resourceTypes, resourceType),
+      resourceName,
+      patternType: nameOf(patternTypes, patternType),
+      principal,
+      host,
+      operation: nameOf(operations, operation),
+      permission: nameOf(permissions, permission),
+    }))
     return ordered(entries)
   })
 }
@@ -98,24 +76,19 @@ export async function listAcls(client: KafkaClient): Promise<AclEntry[] | Unlist
 /** Every quota, ordered. */
 export async function listQuotas(client: KafkaClient): Promise<QuotaEntry[] | Unlisted> {
   return listing(client, async () => {
-    const answer = await client.call(await client.broker(), 'main', [describeClientQuotasV1.api, describeClientQuotasV0.api], [], false)
-    if (answer.errorCode !== 0) return answer
-    const entries = (answer.entries ?? []).map(({ entity, values }) => ({
-      entity: entity.map(({ entityType, entityName }) => ({ type: String(entityType), name: entityName ?? null })),
-      values: Object.fromEntries(values.map(({ key, value }) => [String(key), value] as const)),
-    }))
-    return ordered(entries)
+    const answer = await client.call(await client.broker(), 'main', describeQuotas, null)
+    return answer.errorCode === 0 ? ordered(answer.quotas) : answer
   })
 }
 
 /** Every user with SCRAM credentials: names, mechanisms and iterations. */
 export async function listScramUsers(client: KafkaClient): Promise<ScramUser[] | Unlisted> {
   return listing(client, async () => {
-    const answer = await client.call(await client.broker(), 'main', [describeUserScramCredentialsV0.api], [])
+    const answer = await client.call(await client.broker(), 'main', describeScramUsers, null)
     if (answer.errorCode !== 0) return answer
-    const users = answer.results.map(({ user, credentialInfos }) => ({
+    const users = answer.users.map(({ user, credentials }) => ({
       user,
-      credentials: credentialInfos.map(({ mechanism, iterations }) => ({ mechanism: nameOf(mechanisms, mechanism), iterations })),
+      credentials: credentials.map(({ mechanism, iterations }) => ({ mechanism: nameOf(mechanisms, mechanism), iterations })),
     }))
     return ordered(users)
   })
@@ -124,18 +97,18 @@ export async function listScramUsers(client: KafkaClient): Promise<ScramUser[] |
 /** Creates ACLs; one that is there already stays. Throws `server-refused`, `unauthorized`. */
 export async function createAcls(client: KafkaClient, entries: AclEntry[]): Promise<void> {
   if (entries.length === 0) return
-  const creations = entries.map((entry) => ({
+  const acls = entries.map((entry) => ({
     resourceType: resourceTypes.indexOf(entry.resourceType),
     resourceName: entry.resourceName,
-    resourcePatternType: patternTypes.indexOf(entry.patternType),
+    patternType: patternTypes.indexOf(entry.patternType),
     principal: entry.principal,
     host: entry.host,
-    operation: operations.indexOf(entry.operation) as AclOperationValue,
-    permissionType: permissions.indexOf(entry.permission),
+    operation: operations.indexOf(entry.operation),
+    permission: permissions.indexOf(entry.permission),
   }))
   await client.retrying(async () => {
-    const answer = await client.call(await client.broker(), 'main', [createAclsV3.api, createAclsV2.api], creations as never)
-    for (const [index, { errorCode, errorMessage }] of answer.results.entries()) {
+    const results = await client.call(await client.broker(), 'main', createAclsRequest, acls)
+    for (const [index, { errorCode, errorMessage }] of results.entries()) {
       const entry = entries[index]
       throwOnError(errorCode, `create the ACL of ${entry?.principal} on ${entry?.resourceType} ${entry?.resourceName}`, errorMessage)
     }
@@ -145,18 +118,9 @@ export async function createAcls(client: KafkaClient, entries: AclEntry[]): Prom
 /** Sets the values of quotas; others of the same entity stay. Throws `server-refused`, `unauthorized`. */
 export async function setQuotas(client: KafkaClient, entries: QuotaEntry[]): Promise<void> {
   if (entries.length === 0) return
-  const alterations = entries.map(({ entity, values }) => ({
-    entities: entity.map(({ type, name }) => ({ entityType: type, entityName: name })),
-    ops: Object.entries(values).map(([key, value]) => ({ key, value, remove: false })),
-  }))
   await client.retrying(async () => {
-    const answer = await client.call(await client.broker(), 'main', [alterClientQuotasV1.api], alterations as never, false)
-    for (const { errorCode, errorMessage, entity } of answer.entries) {
-      throwOnError(
-        errorCode,
-        `set the quota of ${entity.map(({ entityType, entityName }) => `${entityType} ${entityName ?? '(default)'}`).join(', ')}`,
-        errorMessage,
-      )
+    for (const { errorCode, errorMessage, entity } of await client.call(await client.broker(), 'main', alterQuotas, entries)) {
+      throwOnError(errorCode, `set the quota of ${entity.map(({ type, name }) => `${type} ${name ?? '(default)'}`).join(', ')}`, errorMessage)
     }
   })
 }

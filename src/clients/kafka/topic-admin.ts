@@ -1,10 +1,9 @@
-import { createTopicsV7, deleteRecordsV2, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from '@platformatic/kafka'
 import { kafkaCodeOf, kafkaErrors, throwOnError } from './failure.ts'
 import type { KafkaClient } from './kafka-client.ts'
+import { alterConfigs, configResources, describeConfigs } from './requests/configs.ts'
+import { type CreatedTopic, createTopics, deleteRecordsRequest, deleteTopicsRequest } from './requests/topics.ts'
 
-const topicResource = 2
-const brokerResource = 4
-const requestTimeoutMs = 30_000
+const timeoutMs = 30_000
 
 export interface TopicConfigEntry {
   name: string
@@ -19,21 +18,13 @@ export interface TopicConfigEntry {
 export async function describeTopicConfigs(client: KafkaClient, topics: string[]): Promise<Map<string, TopicConfigEntry[]>> {
   if (topics.length === 0) return new Map()
   return client.retrying(async () => {
-    const resources = topics.map((resourceName) => ({ resourceType: topicResource, resourceName, configurationKeys: null }))
-    // The driver's type wants a list of keys; null is the protocol's "all of them", an empty list would be "none".
-    const answer = await client.call(await client.broker(), 'main', [describeConfigsV4.api], resources as never, false, false)
+    const resources = await client.call(await client.broker(), 'main', describeConfigs, { type: configResources.topic, names: topics })
     const found = new Map<string, TopicConfigEntry[]>()
-    for (const { errorCode, errorMessage, resourceName, configs } of answer.results) {
-      throwOnError(errorCode, `describe topic ${resourceName}`, errorMessage)
+    for (const { errorCode, errorMessage, name, configs } of resources) {
+      throwOnError(errorCode, `describe topic ${name}`, errorMessage)
       found.set(
-        resourceName,
-        configs.map(({ name, value, readOnly, isSensitive, configSource }) => ({
-          name,
-          value: value ?? null,
-          readOnly,
-          sensitive: isSensitive,
-          ownValue: configSource === 1,
-        })),
+        name,
+        configs.map(({ source, ...config }) => ({ ...config, ownValue: source === 1 })),
       )
     }
     return found
@@ -47,11 +38,10 @@ export async function describeTopicConfigs(client: KafkaClient, topics: string[]
 export async function brokerSettings(client: KafkaClient): Promise<Map<string, string | null> | undefined> {
   return client.retrying(async () => {
     const broker = await client.broker()
-    const resources = [{ resourceType: brokerResource, resourceName: String(broker.nodeId), configurationKeys: null }]
-    const answer = await client.call(broker, 'main', [describeConfigsV4.api], resources as never, false, false)
-    if (answer.results.some(({ errorCode }) => errorCode === kafkaErrors.clusterAuthorizationFailed)) return undefined
-    for (const { errorCode, errorMessage, resourceName } of answer.results) throwOnError(errorCode, `describe broker ${resourceName}`, errorMessage)
-    return new Map(answer.results.flatMap(({ configs }) => configs.map(({ name, value }) => [name, value ?? null] as const)))
+    const resources = await client.call(broker, 'main', describeConfigs, { type: configResources.broker, names: [String(broker.nodeId)] })
+    if (resources.some(({ errorCode }) => errorCode === kafkaErrors.clusterAuthorizationFailed)) return undefined
+    for (const { errorCode, errorMessage, name } of resources) throwOnError(errorCode, `describe broker ${name}`, errorMessage)
+    return new Map(resources.flatMap(({ configs }) => configs.map(({ name, value }) => [name, value] as const)))
   })
 }
 
@@ -80,7 +70,7 @@ export async function topicSettings(client: KafkaClient): Promise<Map<string, st
   const topic = { name: `datapipe-asks-${client.clusterId}`, partitions: 1, replicationFactor: -1, configs: {} }
   try {
     const configs = await requestTopic(client, topic, true)
-    return configs == null || configs.length === 0 ? undefined : new Map(configs.map(({ name, value }) => [name, value ?? null]))
+    return configs === null || configs.length === 0 ? undefined : new Map(configs.map(({ name, value }) => [name, value]))
   } catch (error) {
     if (mayNotAsk.has(kafkaCodeOf(error))) return undefined
     throw error
@@ -90,13 +80,11 @@ export async function topicSettings(client: KafkaClient): Promise<Map<string, st
 /** Not authorized for topic or cluster, a policy of the cluster's. */
 const mayNotAsk = new Set<number | undefined>([29, kafkaErrors.clusterAuthorizationFailed, 44])
 
-async function requestTopic(client: KafkaClient, topic: NewTopic, validateOnly: boolean) {
-  const configs = Object.entries(topic.configs).map(([name, value]) => ({ name, value }))
-  const request = { name: topic.name, numPartitions: topic.partitions, replicationFactor: topic.replicationFactor, assignments: [], configs }
+async function requestTopic(client: KafkaClient, topic: NewTopic, validateOnly: boolean): Promise<CreatedTopic['configs']> {
   return client.retrying(async () => {
-    const answer = await client.call(await client.broker(), 'main', [createTopicsV7.api], [request], requestTimeoutMs, validateOnly)
-    for (const { errorCode, errorMessage, name } of answer.topics) throwOnError(errorCode, `create topic ${name}`, errorMessage)
-    return answer.topics[0]?.configs
+    const topics = await client.call(await client.broker(), 'main', createTopics, { ...topic, timeoutMs, validateOnly })
+    for (const { errorCode, errorMessage, name } of topics) throwOnError(errorCode, `create topic ${name}`, errorMessage)
+    return topics[0]?.configs ?? null
   })
 }
 
@@ -104,9 +92,7 @@ async function requestTopic(client: KafkaClient, topic: NewTopic, validateOnly: 
 export async function deleteTopics(client: KafkaClient, names: string[]): Promise<void> {
   if (names.length === 0) return
   await client.retrying(async () => {
-    const topics = names.map((name) => ({ name, topicId: null }))
-    const answer = await client.call(await client.broker(), 'main', [deleteTopicsV6.api], topics, requestTimeoutMs)
-    for (const { errorCode, errorMessage, name } of answer.responses) {
+    for (const { errorCode, errorMessage, name } of await client.call(await client.broker(), 'main', deleteTopicsRequest, { names, timeoutMs })) {
       if (errorCode !== kafkaErrors.unknownTopicOrPartition) throwOnError(errorCode, `delete topic ${name}`, errorMessage)
     }
   })
@@ -126,15 +112,12 @@ async function requestConfig(
   client: KafkaClient,
   { topic, set, remove, validateOnly }: { topic: string; set: Record<string, string>; remove: string[]; validateOnly: boolean },
 ): Promise<void> {
-  const configs = [
-    ...Object.entries(set).map(([name, value]) => ({ name, configOperation: 0 as const, value })),
-    ...remove.map((name) => ({ name, configOperation: 1 as const })),
-  ]
-  if (configs.length === 0) return
+  if (Object.keys(set).length + remove.length === 0) return
+  const ask = { type: configResources.topic, name: topic, set, remove, validateOnly }
   await client.retrying(async () => {
-    const resources = [{ resourceType: topicResource, resourceName: topic, configs }]
-    const answer = await client.call(await client.broker(), 'main', [incrementalAlterConfigsV1.api], resources as never, validateOnly)
-    for (const { errorCode, errorMessage } of answer.responses) throwOnError(errorCode, `configure topic ${topic}`, errorMessage)
+    for (const { errorCode, errorMessage } of await client.call(await client.broker(), 'main', alterConfigs, ask)) {
+      throwOnError(errorCode, `configure topic ${topic}`, errorMessage)
+    }
   })
 }
 
@@ -143,9 +126,8 @@ export async function deleteRecords(client: KafkaClient, topic: string, partitio
   await client.retrying(
     async () => {
       const broker = await client.leaderOf(topic, partition)
-      const topics = [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }]
-      const answer = await client.call(broker, 'main', [deleteRecordsV2.api], topics, requestTimeoutMs)
-      for (const { errorCode } of answer.topics[0]?.partitions ?? []) throwOnError(errorCode, `delete records of ${topic}/${partition}`)
+      const partitions = await client.call(broker, 'main', deleteRecordsRequest, { topic, partition, offset, timeoutMs })
+      for (const { errorCode } of partitions) throwOnError(errorCode, `delete records of ${topic}/${partition}`)
     },
     { onRetry: () => client.forgetLeaders(topic) },
   )

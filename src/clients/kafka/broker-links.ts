@@ -5,8 +5,8 @@ import { WireConnection, type WireOptions } from '../kafka-wire/wire-connection.
 /** An answer to a fetch of 2 MiB, with what is around the records. */
 const pooledBytes = 2 * 1024 * 1024 + 64 * 1024
 
-/** The connections without the driver that a client has, one per broker and lane: for requests and answers full of records. */
-export class BulkLinks implements AsyncDisposable {
+/** The connections that a client has, one per broker and lane. */
+export class BrokerLinks implements AsyncDisposable {
   /** Large answers come out of it, and may be given back. */
   readonly pool = new BufferPool({ bytes: pooledBytes, kept: 16 })
   readonly #options: WireOptions
@@ -41,6 +41,8 @@ export class BulkLinks implements AsyncDisposable {
   }
 }
 
+const tlsSettings = { on: 'kafka.tls', ca: 'kafka.tls.ca', client: 'kafka.tls.cert and kafka.tls.key' }
+
 function wireOptions({ sasl, tls }: KafkaConfig, clientId: string): WireOptions {
   const { ca, cert, key, servername } = tls ?? {}
   const secure = {
@@ -50,5 +52,5 @@ function wireOptions({ sasl, tls }: KafkaConfig, clientId: string): WireOptions 
     ...(key === undefined ? {} : { key }),
     ...(servername === undefined ? {} : { servername }),
   }
-  return { clientId, requestTimeoutMs: 60_000, ...(sasl === undefined ? {} : { sasl }), ...(tls === undefined ? {} : { tls: secure }) }
+  return { clientId, requestTimeoutMs: 60_000, tlsSettings, ...(sasl === undefined ? {} : { sasl }), ...(tls === undefined ? {} : { tls: secure }) }
 }
