@@ -140,9 +140,13 @@ export const commandTable: readonly CommandSpec[] = [
     summary: 'restore a backup into the configured servers',
     description:
       'Makes a plan first and refuses what is unsafe: a target that holds data, the system that the backup came from, schema ids that would change, missing WAL. Reads back what it wrote and fails when it differs.',
-    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest; may be left out with --to', required: false }],
     options: [
       dryRun,
+      {
+        flags: '--to POINT',
+        text: "another moment than the backup's own point: a time (2026-11-25T09:00:00Z), an LSN, an xid, a name of `datapipe points`, or latest",
+      },
       { flags: '--in-place', text: 'the target may be the system that the backup came from' },
       registryRoute,
       only,
@@ -152,8 +156,10 @@ export const commandTable: readonly CommandSpec[] = [
     ],
     examples: [
       'restore latest --dry-run',
+      'restore --to 2026-11-25T09:00:00Z --dry-run',
       'restore 20261125 --only registry',
       "restore latest --only kafka --in-place --topic orders --rename '*=restored.*' --without-groups",
+      'restore latest --only kafka --group billing --dry-run',
     ],
   },
   {

@@ -28,14 +28,16 @@ export const commands: Readonly<Record<string, Command>> = {
     return outcome(await show({ config: await config(), backup: input.argument('BACKUP') }, context), showText)
   },
   restore: async ({ input, config, context }) => {
+    if (input.list('group') !== undefined) return groupsAlone(input, await config(), context)
     const [{ restore }, { restoreText }] = await Promise.all([import('../commands/restore.ts'), import('./results/restore.ts')])
     const options = {
       config: await config(),
-      backup: input.argument('BACKUP'),
       dryRun: input.flag('dry-run'),
       inPlace: input.flag('in-place'),
       leaveConnectorsStopped: input.flag('leave-connectors-stopped'),
       ...defined({
+        backup: input.argument('BACKUP', '') || undefined,
+        to: input.text('to'),
         registryRoute: input.choice('registry-route', registryRoutes),
         only: input.choices('only', componentNames),
         secretsFile: input.text('secrets-file'),

@@ -17,6 +17,7 @@ import type { RecoveryPoint } from '../repository/manifest.ts'
 import { checkPresence } from '../repository/check-presence.ts'
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
 import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, readersOfPostgres, restoreConnectors } from './restore/connectors.ts'
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
@@ -24,14 +25,18 @@ import { oldSignals } from './restore/old-signals.ts'
 import { endsAtPoint } from './restore/point-ends.ts'
 import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
+import { effectivePoint } from './restore/effective-point.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
+import { type Cut, resolvePoint } from './restore/resolve-point.ts'
 import { startServer } from './restore/start-server.ts'
 import { sideBySide } from './side-by-side.ts'
 
 export interface RestoreOptions {
   config: DatapipeConfig
-  /** Id, a beginning of it, or `latest`. */
-  backup: string
+  /** Id, a beginning of it, or `latest`; may be left out with `to`. */
+  backup?: string
+  /** Another moment than the backup's own point: a name, time, LSN, xid, or `latest` (recovery-point/aim.ts). */
+  to?: string
   /** Stop after the plan. */
   dryRun?: boolean
   /** Allow the cluster that the backup came from as target (it must be empty all the same). */
@@ -77,41 +82,43 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   refusePartialPipeline(options.kafka ?? {}, options.only)
   if (options.kafka?.offsetMap !== undefined) await refuseOffsetMap(options.kafka.offsetMap)
   const storage = openStorage(config.repository.url)
-  const backup = await openBackup(storage, options.backup, context)
+  const { backup, cut } = await inPhase(context, 'find the point', () => findPoint(options, storage, context))
   const chosen = partsOf(backup, options.only)
   const signals = await oldSignals(backup, chosen, options.kafka ?? {})
   const parts = { ...chosen, ...(signals.part && { kafka: signals.part }) }
   if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
-  const { recoveryPoint } = backup.manifest
-  const plan = await inPhase(context, 'plan', async () => {
+  const { at, plan } = await inPhase(context, 'plan', async () => {
     await checkPresence(
       storage,
       backup.manifest.artifacts.filter(({ component }) => parts[component] !== undefined),
     )
-    return planRestore({
+    const at = await effectivePoint({ backup, cut, withKafka: parts.kafka !== undefined, context })
+    const plan = await planRestore({
       config,
       backup,
       parts,
       secretsFile: options.secretsFile,
       kafka: options.kafka ?? {},
-      recoveryPoint,
-      ends: new Map([...(parts.kafka ? endsAtPoint(parts.kafka, recoveryPoint) : []), ...signals.ends]),
+      recoveryPoint: at.point,
+      ends: new Map([...(parts.kafka ? endsAtPoint(parts.kafka, at.point) : []), ...signals.ends]),
+      toTimes: at.toTimes,
       inPlace: options.inPlace ?? false,
       route: options.registryRoute ?? 'auto',
       context,
     })
+    return { at, plan }
   })
-  findings.push(...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []))
-  const run: Run = { options, config, backup, parts, plan, context }
+  findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []))
+  const run: Run = { options, config, backup, parts, point: at.point, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
   return {
     exitCode: findings.some(({ severity }) => severity === 'harm') ? answers.incomplete : answers.ok,
     backup: backup.id,
     dryRun: options.dryRun ?? false,
-    recoveryPoint,
+    recoveryPoint: at.point,
     registryRoute: plan.registry?.route,
-    plan: plan.steps,
+    plan: [...at.steps, ...plan.steps],
     outcomes: outcomes.list,
     restoredTopics: [...plan.topics.registry, ...plan.topics.workers, ...plan.topics.data],
     slots: outcomes.slots.map(({ connector, slot, confirmedFlushLsn }) => ({ connector, slot, confirmedFlushLsn: formatLsn(confirmedFlushLsn) })),
@@ -126,8 +133,18 @@ interface Run {
   config: DatapipeConfig
   backup: Backup
   parts: Parts
+  /** What everything is brought to. */
+  point: RecoveryPoint
   plan: RestorePlan
   context: Context
+}
+
+async function findPoint(options: RestoreOptions, storage: Storage, context: Context): Promise<{ backup: Backup; cut: Cut | undefined }> {
+  const { backup, to, only } = options
+  if (to !== undefined) return resolvePoint({ storage, backup, to, only, context })
+  if (backup === undefined)
+    throw new DatapipeError('usage', 'neither a BACKUP nor --to says what to restore', { hint: 'for example `datapipe restore latest`' })
+  return { backup: await openBackup(storage, backup, context), cut: undefined }
 }
 
 /**
@@ -222,13 +239,12 @@ interface RecoveredPostgres {
 }
 
 /** PITR behind the fence, then slots. `open` stops a server whose fence is not lifted. */
-async function recoverPostgres({ parts, config, backup, context }: Run, open: AsyncDisposableStack): Promise<RecoveredPostgres | undefined> {
+async function recoverPostgres({ parts, config, backup, point, context }: Run, open: AsyncDisposableStack): Promise<RecoveredPostgres | undefined> {
   if (parts.postgres === undefined || config.postgres === undefined) return undefined
-  const { recoveryPoint } = backup.manifest
   const fenced = await restorePostgres({
     part: parts.postgres,
     reader: backup.component('postgres'),
-    recoveryPoint,
+    recoveryPoint: point,
     config: config.postgres,
     context,
   })
@@ -237,7 +253,7 @@ async function recoverPostgres({ parts, config, backup, context }: Run, open: As
   const owner = partsOf(backup).connect
   const stored = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
   const connectors = owner === undefined ? [] : readersOfPostgres(owner, stored, parts.postgres.server.slots)
-  const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, recoveryPoint.postgres?.lsn ?? ''))
+  const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, point.postgres?.lsn ?? ''))
   return { fenced, slots }
 }
 
@@ -288,10 +304,10 @@ async function startWorkers({ parts, config, plan, options, context }: Run): Pro
   })
 }
 
-async function bringConnectors({ parts, config, backup, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
+async function bringConnectors({ parts, config, backup, point, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
   if (parts.connect === undefined || config.connect === undefined) return undefined
   const live = config.postgres === undefined ? undefined : await livePositions(config.postgres.url, context)
-  const cut = backup.manifest.recoveryPoint.postgres?.lsn
+  const cut = point.postgres?.lsn
   const { findings, ...counts } = await restoreConnectors({
     part: parts.connect,
     reader: backup.component('connect'),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { aim, chooseWindow, countBetween, formatTime, nearest, neighbours, parseTarget } from './aim.ts'
+import { aim, chooseWindow, countBetween, formatTime, nearest, neighbours, parseTarget, span } from './aim.ts'
 import { transactionLog } from './transaction-log.ts'
 
 /** Commits that end at 110, 210 … 910, one a second, the fifth with a clock that was set back. */
@@ -55,6 +55,7 @@ test('the smallest window that holds the cut is taken; the end of a base backup 
   expect(chooseWindow(windows, 610n, log)).toMatchObject({ window: { backup: 'c' } })
   expect(chooseWindow(windows, 710n, log)).toMatchObject({ window: { backup: 'd' }, lsn: 800n })
   expect(chooseWindow(windows, 50n, log)).toBeUndefined()
+  expect(span(windows)).toEqual({ first: 150n, last: 950n })
   expect(nearest(windows, 700n)).toEqual({ before: 650n, after: 800n })
   expect([nearest(windows, 10n), nearest(windows, 2000n)]).toEqual([
     { before: undefined, after: 150n },

@@ -102,6 +102,17 @@ export function chooseWindow<W extends Window>(windows: readonly W[], lsn: Lsn, 
   return fitting.sort((a, b) => (size(a) === size(b) ? (a.window.backup < b.window.backup ? 1 : -1) : size(a) < size(b) ? -1 : 1))[0]
 }
 
+/** The first and the last place that windows reach. */
+export function span(windows: readonly Window[]): { first: Lsn | undefined; last: Lsn | undefined } {
+  return {
+    first: windows
+      .map(({ from }) => from)
+      .sort(descending)
+      .at(-1),
+    last: windows.map(({ to }) => to).sort(descending)[0],
+  }
+}
+
 /** The last reachable place before `lsn` and the first behind it, when it lies in no window. */
 export function nearest(windows: readonly Window[], lsn: Lsn): { before: Lsn | undefined; after: Lsn | undefined } {
   const before = windows.map(({ to }) => to).filter((to) => to < lsn)

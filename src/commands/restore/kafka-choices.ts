@@ -85,9 +85,11 @@ export function chooseForKafka(options: KafkaRestoreOptions, part: KafkaPart, ch
   }
 }
 
-/** The same for topics that end before their stored ends. Pure. */
-export function withEnds(choices: KafkaChoices, ends: ReadonlyMap<string, bigint>): KafkaChoices {
-  return ends.size === 0 ? choices : { ...choices, ofData: { ...choices.ofData, range: { ...choices.ofData.range, ends } } }
+/** The same for topics that end before their stored ends, or at a time of their own. Pure. */
+export function withEnds(choices: KafkaChoices, { ends, toTimes }: Required<Pick<RecordRange, 'ends' | 'toTimes'>>): KafkaChoices {
+  if (ends.size === 0 && toTimes.size === 0) return choices
+  const range = { ...choices.ofData.range, ...(ends.size > 0 && { ends }), ...(toTimes.size > 0 && { toTimes }) }
+  return { ...choices, ofData: { ...choices.ofData, range } }
 }
 
 function selectData(data: string[], globs: string[]): string[] {

@@ -40,6 +40,8 @@ export interface PlanOptions {
   recoveryPoint: RecoveryPoint
   /** By `topic/partition` of topics with data: where they end, when that is before their stored end. */
   ends: ReadonlyMap<string, bigint>
+  /** By topic with data: records from this time on do not belong. */
+  toTimes: ReadonlyMap<string, bigint>
   inPlace: boolean
   route: RegistryRoute | 'auto'
   context: Context
@@ -72,7 +74,7 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     const workersDown = await workers.catch(() => false)
     const all =
       kafka === undefined ? noTopics : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
-    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options.ends)
+    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options)
     const topics = { ...all, data: chosen.data }
     const reader = options.backup.component('kafka')
     const plan = async (names: string[], choices: TopicChoices) =>

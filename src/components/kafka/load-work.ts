@@ -3,7 +3,7 @@ import type { ArtifactReader } from '../../repository/artifact.ts'
 import { adoptPartition, type OffsetMap } from './offset-map.ts'
 import type { GroupSnapshot, PartitionPart } from './part.ts'
 import { preservePartition } from './preserve-partition.ts'
-import { hasTimes } from './record-range.ts'
+import { hasTimes, rangeOfTopic } from './record-range.ts'
 import { restorePartition } from './restore-partition.ts'
 import { restoreSelected, spreadTopic } from './restore-records.ts'
 import type { RestoreTarget } from './restore-targets.ts'
@@ -47,8 +47,9 @@ export function workOf(targets: RestoreTarget[]): LoadWork[] {
 
 /** Loads it in the way that the choices ask for. Throws as these ways do. */
 export async function loadWork({ target, part }: LoadWork, options: LoadOptions): Promise<Loaded> {
-  const { starts, offsetMap, range } = options
+  const { starts, offsetMap } = options
   const { topic, name } = target
+  const range = rangeOfTopic(options.range, topic.name)
   if (part === undefined) {
     const { records, bytes, ends, positions } = await spreadTopic({ ...options, range, target, starts: starts.get(name) ?? new Map() })
     return { records, bytes: spreadEvenly(bytes, target), positions, ends: ends.map((end, partition) => ({ partition, end })) }

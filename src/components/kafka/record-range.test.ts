@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TopicPart } from './part.ts'
-import { checkRange, isInTime, narrowTopic, parseOffsetRange, parseTime } from './record-range.ts'
+import { checkRange, isInTime, narrowTopic, parseOffsetRange, parseTime, rangeOfTopic } from './record-range.ts'
 import { noSchemaIds } from './schema-ids.ts'
 
 const artifact = (firstOffset: bigint, maxTimestamp: bigint) => ({
@@ -57,6 +57,19 @@ test('times: files without anything young enough are not read; what is too young
   expect(shape(narrowTopic(topic, { fromTime: 200n, toTime: 201n }))[0]).toEqual([5n, 35n, '10 30'])
   expect([199n, 200n, 201n].map((time) => isInTime({ fromTime: 200n, toTime: 201n }, time))).toEqual([false, true, false])
   expect(isInTime(undefined, -1n)).toBe(true)
+})
+
+test('a time of one topic holds for that topic alone, and the earlier of two holds', () => {
+  const range = {
+    toTime: 300n,
+    toTimes: new Map([
+      ['orders', 200n],
+      ['late', 400n],
+    ]),
+  }
+  expect(['orders', 'late', 'stock'].map((name) => rangeOfTopic(range, name)?.toTime)).toEqual([200n, 300n, 300n])
+  expect(rangeOfTopic({ toTimes: new Map([['orders', 200n]]) }, 'stock')?.toTime).toBeUndefined()
+  expect(rangeOfTopic(undefined, 'stock')).toBeUndefined()
 })
 
 test('a partition that is not there is refused', () => {

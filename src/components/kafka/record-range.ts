@@ -10,6 +10,8 @@ export interface RecordRange {
   /** Timestamps of records, milliseconds: from (inclusive) to (exclusive). */
   fromTime?: bigint
   toTime?: bigint
+  /** By topic: the same end for its records alone. */
+  toTimes?: ReadonlyMap<string, bigint>
 }
 
 export interface OffsetRange {
@@ -58,6 +60,12 @@ export function narrowTopic(topic: TopicPart, range: RecordRange): TopicPart {
     return { ...partition, startOffset, endOffset, artifacts }
   })
   return { ...topic, partitions }
+}
+
+/** What of the range holds for one topic. */
+export function rangeOfTopic(range: RecordRange | undefined, topic: string): RecordRange | undefined {
+  const toTime = range?.toTimes?.get(topic)
+  return toTime === undefined ? range : { ...range, toTime: smallest(toTime, range?.toTime) }
 }
 
 /** True when a record of this timestamp is wanted. */

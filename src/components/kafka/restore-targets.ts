@@ -8,7 +8,7 @@ import { brokerSettings, describeTopicConfigs, topicSettings, tryCreateTopic, tr
 import { acceptConfigs } from './accepted-configs.ts'
 import { loadConfig } from './load-config.ts'
 import type { KafkaPart, PartitionPart, TopicPart } from './part.ts'
-import { checkRange, narrowTopic } from './record-range.ts'
+import { checkRange, narrowTopic, rangeOfTopic } from './record-range.ts'
 import { retentionFindings } from './retention-findings.ts'
 import { ownConfigs } from './select-topics.ts'
 import type { TopicChoices } from './topic-choices.ts'
@@ -95,7 +95,8 @@ async function lookOnce(client: KafkaClient, options: TargetOptions): Promise<Re
     const { configs, findings } = await acceptConfigs({ topic: name, wanted: topic.configs, replicationFactor, settings: known, attempt })
     const inSync = configs['min.insync.replicas']
     const settings = new Map([...(known ?? []), ...Object.entries(configs)])
-    const narrowed = options.range === undefined ? topic : narrowTopic(topic, options.range)
+    const range = rangeOfTopic(options.range, topic.name)
+    const narrowed = range === undefined ? topic : narrowTopic(topic, range)
     const checkEveryMs = interval == null ? undefined : BigInt(interval)
     targets.push({
       topic: narrowed,

@@ -17,6 +17,7 @@ import { prepareTarget, takeBack } from './prepare-target.ts'
 import { lookAtTargets, type RestoreTarget, type TargetOptions } from './restore-targets.ts'
 import { proveOrderByKey } from './spread-order.ts'
 import type { SpreadPositions } from './spread-positions.ts'
+import { rangeOfTopic } from './record-range.ts'
 import type { TopicChoices } from './topic-choices.ts'
 
 export interface PlanRestoreOptions extends TopicChoices {
@@ -75,7 +76,8 @@ async function findTargets(client: KafkaClient, options: PlanRestoreOptions): Pr
   if (options.preserveOffsets) await checkKeptOffsets(client, targets)
   const { reader, range, context } = options
   for (const { topic, partitions } of targets) {
-    if (reader !== undefined && partitions !== topic.partitions.length) await proveOrderByKey({ reader, topic, range, context, onBytes: () => {} })
+    if (reader !== undefined && partitions !== topic.partitions.length)
+      await proveOrderByKey({ reader, topic, range: rangeOfTopic(range, topic.name), context, onBytes: () => {} })
   }
   return targets
 }
