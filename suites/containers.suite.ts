@@ -14,7 +14,8 @@ import type { Engine } from '../src/drill/engine.ts'
 import { engineInImage } from '../src/drill/engine-in-image.ts'
 import { watchMemory } from '../src/drill/memory-watch.ts'
 import { kafkaClient } from '../src/drill/observers/kafka-connection.ts'
-import { type DrillOutcome, runDrill } from '../src/drill/run-drill.ts'
+import { runDrill } from '../src/drill/run-drill.ts'
+import type { EpisodeOutcome } from '../src/drill/run-episode.ts'
 import { type ContainersStack, startContainersStack } from '../src/stack/containers/index.ts'
 import { sweepContainers } from '../src/stack/containers/sweep.ts'
 import { identifyProcess } from '../src/stack/embedded/process-identity.ts'
@@ -200,7 +201,7 @@ describe.skipIf(!(await containerEngine('containers')))('the containers stack', 
 
   describe('secure, with the engine in the image, in 512 MiB and half a processor', () => {
     let engine: Engine
-    let outcome: DrillOutcome
+    let outcome: EpisodeOutcome
     let stackPeak: number | undefined
 
     beforeAll(async () => {
@@ -211,7 +212,7 @@ describe.skipIf(!(await containerEngine('containers')))('the containers stack', 
       engine = await engineInImage({ stack, directory, archiveMode: 'receive' }, limits, context)
       await using memory = watchMemory(stack, engine)
       const plan = { rows: 50, sqlFiles: [], registryRoute: 'auto', writeSeconds: 1, startBalance: 1_000_000 } as const
-      outcome = await runDrill({ stack, engine, name: 'lose everything', directory, context, ...plan, sqlFiles: [] })
+      outcome = await runDrill({ stack, engine, directory, context, ...plan, sqlFiles: [] })
       stackPeak = memory.peak
     }, 1_200_000)
     afterAll(() => engine?.[Symbol.asyncDispose]())

@@ -3,6 +3,7 @@ import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
+import { severalDrills } from './drill-options.ts'
 
 export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as const
 export const drillRoutes = ['auto', 'native', 'raw-topic'] as const
@@ -294,12 +295,15 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
       { flags: '--add', text: 'keep the rows of other runs that stand in the matrix there' },
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
-      { flags: '--seed N', text: "repeats the writer's transfers of an earlier drill (default: another seed each time)", integer: true },
+      { flags: '--seed N', text: "repeats the writer's transfers of an earlier drill; with --runs: the first of the seeds", integer: true },
+      ...severalDrills,
     ],
     answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },
     examples: [
       'drill',
       'drill --rows 100000 --sql my-schema.sql',
+      'drill --loss postgres kafka',
+      'drill --seed 1 --runs 25',
       'drill --stack containers --postgres 15 --kafka 3.4.1 --debezium 2.7.4.Final --add',
     ],
   },

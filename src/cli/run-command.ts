@@ -143,8 +143,11 @@ export const commands: Readonly<Record<string, Command>> = {
     }
     return outcome(await importTopics(options, context), importText)
   },
-  drill: async ({ input, context }) => {
+  drill: async (call) => {
+    const { input, context } = call
     if (input.choice('route', drillWays) === 'original') return originalRoute(input, context)
+    const several = await (await import('./drill-command.ts')).severalDrills(call)
+    if (several !== undefined) return several
     const [{ drill }, { drillText }] = await Promise.all([import('../commands/drill.ts'), import('./results/drill.ts')])
     const options = {
       keep: input.flag('keep'),

@@ -73,7 +73,6 @@ export async function drill(options: DrillOptions, context: Context): Promise<Dr
   const outcome = await runDrill({
     stack,
     engine,
-    name: drillName,
     rows: options.rows ?? 300,
     sqlFiles,
     registryRoute: options.registryRoute ?? 'auto',

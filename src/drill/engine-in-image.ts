@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import type { Context } from '../base/context.ts'
-import { DatapipeError, type ErrorCode, errorTable } from '../base/errors.ts'
+import { DatapipeError } from '../base/errors.ts'
 import type { DatapipeEvent } from '../base/events.ts'
-import type { ShowResult } from '../commands/show.ts'
 import type { ContainersStack } from '../stack/containers/index.ts'
 import { EngineContainer } from '../stack/containers/engine-container.ts'
 import { type DrillPlace, repositoryDirectory } from './drill-config.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, restoreArguments, wipeArguments } from './engine.ts'
+import { errorOfEvent, withCounts } from './engine-answers.ts'
 
 export interface EngineImage {
   image: string
@@ -32,13 +32,9 @@ export async function engineInImage(place: DrillPlace & { stack: ContainersStack
     backup: (through) => run(['backup'], through),
     verify: (id, through) => run(['verify', id], through),
     show: async (id, through) => withCounts(await run(['show', id], through)),
-    restore: ({ backup, registryRoute }, through) => run(['restore', backup, '--registry-route', registryRoute], through),
+    restore: (request, through) => run(restoreArguments(request), through),
     diff: (a, b, through) => run(['diff', a, b], through),
-    wipe: ({ only, yes, dryRun }, through) =>
-      run(
-        ['wipe', ...(dryRun ? ['--dry-run'] : []), ...(only === undefined ? [] : ['--only', ...only]), ...(yes === undefined ? [] : ['--yes', yes])],
-        through,
-      ),
+    wipe: (options, through) => run(wipeArguments(options), through),
     memory: () => container.memory(),
     peakMemory: () => container.peakMemory(),
     [Symbol.asyncDispose]: () => container[Symbol.asyncDispose](),
@@ -57,19 +53,7 @@ async function runCommand<T>(container: EngineContainer, args: string[], context
   })
   if (context.signal.aborted) throw new DatapipeError('interrupted', `interrupted during ${args[0]}`)
   if (last?.type === 'result') return last.result as T
-  if (last?.type === 'error') throw errorOf(last)
+  if (last?.type === 'error') throw errorOfEvent(last)
   const killed = (await container.oomKills()) > 0 ? ' (the kernel killed a process of it for want of memory)' : ''
   throw new DatapipeError('tool-failed', `datapipe ${args[0]} ended with ${code} and without a result${killed}: ${words}`, { path: container.image })
-}
-
-function errorOf({ code, message, path, hint }: DatapipeEvent & { type: 'error' }): DatapipeError {
-  const known = Object.keys(errorTable).find((name): name is ErrorCode => name === code)
-  return new DatapipeError(known ?? 'internal', message, { hint, ...(path === undefined ? {} : { path }) })
-}
-
-/** JSON has no bigint: counts of records come as decimal text. */
-function withCounts(shown: ShowResult): ShowResult {
-  const { kafka } = shown
-  if (kafka === undefined) return shown
-  return { ...shown, kafka: { ...kafka, topics: kafka.topics.map((topic) => ({ ...topic, records: BigInt(topic.records) })) } }
 }

@@ -17,7 +17,8 @@ export function engineInProcess(place: DrillPlace): Engine {
     backup: (context) => backup({ config }, context),
     verify: (id, context) => verify({ config, backup: id }, context),
     show: (id, context) => show({ config, backup: id }, context),
-    restore: (options, context) => restore({ config, start, ...options }, context),
+    restore: ({ topics, ...options }, context) =>
+      restore({ config, start, ...options, ...(topics === undefined ? {} : { kafka: { topics } }) }, context),
     diff: (a, b, context) => diff({ config, a, b }, context),
     wipe: (options, context) => wipe({ config, ...options }, context),
     memory: async () => undefined,

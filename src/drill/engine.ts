@@ -1,4 +1,5 @@
 import type { Context } from '../base/context.ts'
+import type { ComponentName } from '../base/events.ts'
 import type { BackupResult } from '../commands/backup.ts'
 import type { DiffResult } from '../commands/diff.ts'
 import type { RestoreResult } from '../commands/restore.ts'
@@ -6,6 +7,33 @@ import type { ShowResult } from '../commands/show.ts'
 import type { VerifyResult } from '../commands/verify.ts'
 import type { WipeOptions, WipeResult } from '../commands/wipe.ts'
 import type { MatrixRun } from './report/matrix-run.ts'
+
+/** `datapipe restore` with the options that a drill uses. */
+export interface RestoreRequest {
+  backup: string
+  registryRoute: 'auto' | 'native' | 'raw-topic'
+  only?: ComponentName[]
+  inPlace?: boolean
+  /** With `only: ['kafka']`: these topics alone. */
+  topics?: string[]
+  leaveConnectorsStopped?: boolean
+}
+
+/** The same as a command line. */
+export function restoreArguments({ backup, registryRoute, only, inPlace, topics, leaveConnectorsStopped }: RestoreRequest): string[] {
+  return [
+    ...['restore', backup, '--registry-route', registryRoute],
+    ...(only === undefined ? [] : ['--only', ...only]),
+    ...(inPlace ? ['--in-place'] : []),
+    ...(topics === undefined ? [] : ['--topic', ...topics]),
+    ...(leaveConnectorsStopped ? ['--leave-connectors-stopped'] : []),
+  ]
+}
+
+/** The same for `datapipe wipe`. */
+export function wipeArguments({ only, yes, dryRun }: Pick<WipeOptions, 'only' | 'yes' | 'dryRun'>): string[] {
+  return ['wipe', ...(dryRun ? ['--dry-run'] : []), ...(only === undefined ? [] : ['--only', ...only]), ...(yes === undefined ? [] : ['--yes', yes])]
+}
 
 /**
  * What a drill needs of the engine under test, wherever it runs: each a command of `datapipe` with its result. Events go to the context that is
@@ -17,10 +45,14 @@ export interface Engine extends AsyncDisposable {
   backup(context: Context): Promise<BackupResult>
   verify(backup: string, context: Context): Promise<VerifyResult>
   show(backup: string, context: Context): Promise<ShowResult>
-  restore(options: { backup: string; registryRoute: 'auto' | 'native' | 'raw-topic' }, context: Context): Promise<RestoreResult>
+  restore(request: RestoreRequest, context: Context): Promise<RestoreResult>
   /** Two of: `live`, a backup. */
   diff(a: string, b: string, context: Context): Promise<DiffResult>
   wipe(options: Pick<WipeOptions, 'only' | 'yes' | 'dryRun'>, context: Context): Promise<WipeResult>
+  /** Ends the command that runs now without warning, as a crash does; undefined where it cannot be ended alone. */
+  readonly kill?: () => void
+  /** Runs a command that may write no file longer than this, as on a storage that is full; undefined where that is not to be had. */
+  readonly onFullStorage?: <T>(bytes: number, command: () => Promise<T>) => Promise<T>
   /** Bytes of memory that it holds now; undefined where it has no container of its own. */
   memory(): Promise<number | undefined>
   /** Highest memory so far; undefined where it has no container of its own. */

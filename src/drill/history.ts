@@ -3,6 +3,8 @@ import { rename } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { DatapipeError } from '../base/errors.ts'
+import type { DrillEvidence } from './judge.ts'
 
 /**
  * Saves evidence before it is judged, as JSON lines: `{"key":K,"value":V}` for each entry, a list as `{"key":K,"list":true}` and then a line
@@ -12,6 +14,24 @@ export async function saveEvidence(path: string, evidence: object): Promise<void
   const temporary = `${path}.${process.pid}.tmp`
   await pipeline(Readable.from(linesOf(evidence)), createWriteStream(temporary, { flush: true }))
   await rename(temporary, path)
+}
+
+/** A drill's evidence, the observations' parts under keys of their own (`before.topics`), so that the file's lines stay of a bearable length. */
+export async function saveEpisode(path: string, evidence: DrillEvidence): Promise<void> {
+  const parts = (name: 'before' | 'after') => Object.entries(evidence[name]).map(([key, value]) => [`${name}.${key}`, value] as const)
+  await saveEvidence(path, { ...evidence, before: undefined, after: undefined, ...Object.fromEntries([...parts('before'), ...parts('after')]) })
+}
+
+/** What `saveEpisode` saved. Throws `usage` for a file that is not there, or is of an earlier version. */
+export async function loadEpisode(path: string): Promise<DrillEvidence> {
+  const flat = await loadEvidence(path).catch((cause: unknown) => {
+    throw new DatapipeError('usage', 'the evidence cannot be read', { path, hint: 'name the directory of a run: reports/runs/DRILL/START', cause })
+  })
+  const part = (name: string) =>
+    Object.fromEntries(Object.entries(flat).flatMap(([key, value]) => (key.startsWith(`${name}.`) ? [[key.slice(name.length + 1), value]] : [])))
+  const rest = Object.fromEntries(Object.entries(flat).filter(([key]) => !/^(before|after)\./.test(key)))
+  if (rest.facts === undefined) throw new DatapipeError('usage', 'the evidence is of an earlier version, which cannot be judged again', { path })
+  return { ...rest, before: part('before'), after: part('after') } as unknown as DrillEvidence
 }
 
 function* linesOf(evidence: object): Generator<string> {

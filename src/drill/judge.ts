@@ -4,11 +4,8 @@ import type { VerifyResult } from '../commands/verify.ts'
 import type { ComponentName } from '../base/events.ts'
 import type { Finding } from '../base/finding.ts'
 import type { CheckResult } from './checkers/check-result.ts'
+import { faultLivedThrough } from './checkers/fault-lived-through.ts'
 import { idsDecode } from './checkers/ids-decode.ts'
-import { ledgerEvents } from './checkers/ledger-events.ts'
-import { ledgerInvariant } from './checkers/ledger-invariant.ts'
-import { ledgerPrefix } from './checkers/ledger-prefix.ts'
-import { noSnapshotAfterResume } from './checkers/no-snapshot-after-resume.ts'
 import { offsetNotAhead } from './checkers/offset-not-ahead.ts'
 import { sameConnectors } from './checkers/same-connectors.ts'
 import { sameDefinitions } from './checkers/same-definitions.ts'
@@ -18,6 +15,11 @@ import { sameRows } from './checkers/same-rows.ts'
 import { sameSchemas } from './checkers/same-schemas.ts'
 import { sameTopicConfigs } from './checkers/same-topic-configs.ts'
 import { slotThere } from './checkers/slot-there.ts'
+import type { Phase } from '../commands/backup/recording.ts'
+import type { FaultOutcome } from './fault.ts'
+import { judgeCut, judgeLedger, judgeResume } from './judge-ledger.ts'
+import type { LossName } from '../commands/loss-names.ts'
+import type { DrillPart } from './losses.ts'
 import type { PipelineObservation } from './observe-all.ts'
 import type { LedgerObservation, ObservedEvent, ObservedTopic } from './observers/observation.ts'
 import type { RunRow } from './report/assemble-matrix.ts'
@@ -25,103 +27,145 @@ import { type RowDescription, rowFromChecks } from './report/matrix-row.ts'
 import { slotName } from './workloads/connector.ts'
 import type { LedgerTransaction } from './workloads/ledger-history.ts'
 
-/** Everything a verdict stands on; saved before it is judged. */
+/** Everything a verdict stands on; saved before it is judged. Plain JSON. */
 export interface DrillEvidence {
   drill: string
+  loss: LossName
+  /** What was brought back to the recovery point; everything else was left alone. */
+  parts: readonly DrillPart[]
+  /** Rows came to the topics once more from a new snapshot. */
+  resnapshot: boolean
   /** Of the ledger's transfers. */
   seed: number
+  /** The ledger before the writer's history began. */
+  baseline: LedgerObservation
   before: PipelineObservation
   after: PipelineObservation
-  /** The writer's history up to the loss, and the restored ledger before it went on. */
+  /** The writer's history up to the loss of PostgreSQL (where that was left alone: up to the look at it), and the ledger then. */
   history: LedgerTransaction[]
   restoredLedger: LedgerObservation
-  /** Ledger and its events after the writer went on and stopped, and where each partition of each ledger table ended before. */
+  /** History, ledger and its events after the writer went on and stopped, and where each partition of each ledger table ended before. */
+  wholeHistory: LedgerTransaction[]
   finalLedger: LedgerObservation
   finalEvents: ObservedEvent[]
   resumedFrom: Record<string, Record<string, string>>
   startBalance: number
-  /** Kind of each topic of the backup. */
+  /** Kind of each topic of the source. */
   kinds: Record<string, 'cdc' | 'internal' | 'application'>
   /** Topics restored raw; the others' state went back over REST. */
   restoredTopics: string[]
+  fault?: FaultOutcome
+  facts: DrillFacts
+  times: { lostAt: string; recoveredAt: string }
 }
 
+/** What the engine said of its work, as far as verdicts and rows need it. */
 export interface DrillFacts {
-  show: ShowResult
-  restore: RestoreResult
-  verify: VerifyResult
+  /** The recovery point's LSN. */
+  cut: string
+  stored: Partial<Record<ComponentName, number>>
+  /** Stored size of the topics of each kind. */
+  topicBytes: Record<string, number>
+  restorePhases: Phase[]
+  registryRoute: string | undefined
+  /** Findings and files of `datapipe verify`. */
+  verify: { files: number; findings: Finding[] }
   /** Where a person finds the evidence. */
   evidence: string
 }
 
+export function factsOf(told: { show: ShowResult; restore: RestoreResult; verify: VerifyResult; evidence: string }): DrillFacts {
+  const { show, restore, verify } = told
+  const topicBytes: Record<string, number> = {}
+  for (const { kind = 'application', bytes } of show.kafka?.topics ?? []) topicBytes[kind] = (topicBytes[kind] ?? 0) + bytes
+  return {
+    cut: show.backup.recoveryPoint?.postgres?.lsn ?? '',
+    stored: show.stored,
+    topicBytes,
+    restorePhases: restore.phases,
+    registryRoute: restore.registryRoute,
+    verify: { files: sum(verify.backups.map(({ files }) => files)), findings: verifyFindings(verify) },
+    evidence: told.evidence,
+  }
+}
+
+/** Behind the end of every WAL: a database that was left alone has lost nothing. */
+const nothingLost = 'FFFFFFFF/FFFFFFFF'
+
 /** The rows of the matrix. Pure: the same evidence, the same verdicts. */
-export function judge(evidence: DrillEvidence, facts: DrillFacts): RunRow[] {
-  const { before, after, drill } = evidence
-  const cut = facts.show.backup.recoveryPoint?.postgres?.lsn ?? ''
+export function judge(evidence: DrillEvidence): RunRow[] {
+  const { before, after, drill, facts, loss } = evidence
+  const brought = (part: DrillPart) => evidence.parts.includes(part)
   const topics = (kind: string) => (all: ObservedTopic[]) => all.filter(({ topic }) => isJudged(topic, kind, evidence))
   const records = (kind: string) => sameRecords(topics(kind)(before.topics), topics(kind)(after.topics), { checker: `same-records (${kind})` })
   const configs = (kind: string) => {
     const wanted = (all: PipelineObservation['topicConfigs']) => all.filter(({ topic }) => isJudged(topic, kind, evidence))
     return sameTopicConfigs(wanted(before.topicConfigs), wanted(after.topicConfigs))
   }
-  const topicBytes = (kind: string) => sum((facts.show.kafka?.topics ?? []).filter((topic) => topic.kind === kind).map(({ bytes }) => bytes))
   const stored = (component: ComponentName) => {
-    const bytes = facts.show.stored[component]
+    const bytes = facts.stored[component]
     return bytes === undefined ? {} : { bytes }
   }
   const row = (component: string, tool: string, format: string, results: CheckResult[], more: Partial<RowDescription> = {}) =>
     rowFromChecks({ drill, component, tool, format, evidence: [facts.evidence], ...more }, results)
+  /** What was not lost was not touched, and is the same all the same. */
+  const partRow = (part: DrillPart, ...[component, tool, format, results, more]: Parameters<typeof row>) =>
+    brought(part) ? row(component, tool, format, results, more) : row(component, '–', 'left alone', results)
+  const internal = Object.keys(evidence.kinds).some((topic) => isJudged(topic, 'internal', evidence))
   return [
-    row(
+    partRow(
+      'postgres',
       'PostgreSQL',
       'BASE_BACKUP',
       'binary + WAL',
       [
         sameRows(before.postgres, after.postgres),
         sameDefinitions(before.postgres, after.postgres),
-        ledgerPrefix(evidence.history, evidence.restoredLedger, { lsn: cut }),
-        ledgerInvariant(evidence.restoredLedger, { balance: evidence.startBalance }),
+        ...judgeLedger(evidence, brought('postgres') ? facts.cut : nothingLost),
       ],
       { ...stored('postgres'), seconds: seconds(facts, /^postgres:/) },
     ),
-    row('CDC topics', 'engine', 'record batches', [records('cdc'), configs('cdc')], {
-      bytes: topicBytes('cdc'),
+    partRow('cdc', 'CDC topics', 'engine', 'record batches', [records('cdc'), configs('cdc'), ...judgeCut(evidence)], {
+      bytes: facts.topicBytes.cdc ?? 0,
       seconds: seconds(facts, /^restore topics$/),
     }),
-    row('application topics', 'engine', 'record batches', [records('application'), configs('application')], {
-      bytes: topicBytes('application'),
+    partRow('application', 'application topics', 'engine', 'record batches', [records('application'), configs('application')], {
+      bytes: facts.topicBytes.application ?? 0,
       seconds: seconds(facts, /^restore topics$/),
     }),
-    row('internal topics', 'engine', 'record batches', [records('internal'), configs('internal')], {
-      bytes: topicBytes('internal'),
-      seconds: seconds(facts, /^restore internal topics$/),
-      evidence: [facts.evidence, `restored raw: ${evidence.restoredTopics.filter((topic) => evidence.kinds[topic] === 'internal').join(', ')}`],
-    }),
-    row(
+    ...(internal
+      ? [
+          row('internal topics', 'engine', 'record batches', [records('internal'), configs('internal')], {
+            bytes: facts.topicBytes.internal ?? 0,
+            seconds: seconds(facts, /^restore (internal topics|the registry topic)$/),
+          }),
+        ]
+      : []),
+    partRow(
+      'registry',
       'Schema Registry',
-      facts.restore.registryRoute === 'raw-topic' ? 'engine' : 'REST',
-      facts.restore.registryRoute === 'raw-topic' ? 'record batches' : 'JSON',
+      'REST',
+      facts.registryRoute === 'raw-topic' ? 'record batches' : 'JSON',
       [sameSchemas(before.registry, after.registry), idsDecode(after.decode, before.decode)],
       {
         ...stored('registry'),
         seconds: seconds(facts, /^(restore|read back) registry/),
-        evidence: [facts.evidence, `route: ${facts.restore.registryRoute}`],
+        evidence: [facts.evidence, `route: ${facts.registryRoute}`],
       },
     ),
-    row(
+    partRow(
+      'connect',
       'Kafka Connect',
       'REST',
       'JSON',
       [sameConnectors(before.connectors, after.connectors, { state: 'RUNNING' }), offsetNotAhead(after.connectors, after.slots)],
       { ...stored('connect'), seconds: seconds(facts, /connectors?( offsets| stopped)?$/) },
     ),
-    row('consumer groups', 'engine', 'offsets', [sameGroups(before.groups, after.groups)], { seconds: seconds(facts, /^restore groups$/) }),
-    row('pipeline resumes', 'Debezium', 'change events', [
-      ledgerEvents(evidence.finalEvents, evidence.finalLedger),
-      noSnapshotAfterResume(evidence.finalEvents, evidence.resumedFrom),
-      slotThere(after.slots, { slot: slotName, active: true }),
-      ledgerInvariant(evidence.finalLedger, { balance: evidence.startBalance }),
-    ]),
+    partRow('groups', 'consumer groups', 'engine', 'offsets', [sameGroups(before.groups, after.groups)], {
+      seconds: seconds(facts, /^restore groups$/),
+    }),
+    row('pipeline resumes', 'Debezium', 'change events', [...judgeResume(evidence), slotThere(after.slots, { slot: slotName, active: true })]),
+    ...(evidence.fault === undefined ? [] : [row('fault on the way', 'datapipe', loss, [faultLivedThrough(evidence.fault)])]),
     row('backup', 'datapipe verify', 'SHA-256 + CRC-32C', [verified(facts.verify)]),
   ]
 }
@@ -132,8 +176,13 @@ function isJudged(topic: string, kind: string, { kinds, restoredTopics }: DrillE
 }
 
 /** What the engine's own verification said of the backup, as a check. */
-function verified(result: VerifyResult): CheckResult {
-  const findings: Finding[] = result.backups.flatMap(({ id, findings, reason }) => [
+function verified({ files, findings }: DrillFacts['verify']): CheckResult {
+  const harm = findings.some(({ severity }) => severity === 'harm')
+  return { checker: 'verify', verdict: harm ? 'fail' : files > 0 ? 'pass' : 'unknown', counts: { files }, findings }
+}
+
+function verifyFindings(result: VerifyResult): Finding[] {
+  return result.backups.flatMap(({ id, findings, reason }) => [
     ...findings.map((finding) => ({ ...finding, next: finding.next ?? `datapipe verify ${id}` })),
     ...(reason === undefined
       ? []
@@ -148,15 +197,18 @@ function verified(result: VerifyResult): CheckResult {
           },
         ]),
   ])
-  const files = sum(result.backups.map((backup) => backup.files))
-  const harm = findings.some(({ severity }) => severity === 'harm')
-  return { checker: 'verify', verdict: harm ? 'fail' : files > 0 ? 'pass' : 'unknown', counts: { files }, findings }
 }
 
-function seconds({ restore }: DrillFacts, phase: RegExp): number {
-  return sum(restore.phases.filter(({ name }) => phase.test(name)).map((item) => item.seconds))
+function seconds({ restorePhases }: DrillFacts, phase: RegExp): number {
+  return sum(restorePhases.filter(({ name }) => phase.test(name)).map((item) => item.seconds))
 }
 
 function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0)
+}
+
+/** What the time until it worked again went into: what was done one after the other from the loss to the first new event. */
+export function rtoPhases(phases: Phase[], loss: string): Phase[] {
+  const ofRto = [loss, 'start empty servers', 'restore', 'after the restore', 'first new event']
+  return phases.filter(({ name }) => ofRto.includes(name)).map(({ name, seconds }) => ({ name, seconds: Math.round(seconds * 1000) / 1000 }))
 }

@@ -12,7 +12,13 @@ const engineSchema = z.union([
 ])
 
 /** From the loss of the servers to the canary seen. */
-const rtoSchema = z.strictObject({ seconds, lostAt: moment, recoveredAt: moment })
+const rtoSchema = z.strictObject({
+  seconds,
+  lostAt: moment,
+  recoveredAt: moment,
+  /** What it went into, one after the other: the loss itself, empty servers, the restore, the first new event. */
+  phases: z.array(z.strictObject({ name: z.string().min(1), seconds })).optional(),
+})
 
 /** From the last commit that came back to the loss. */
 const rpoSchema = z.strictObject({

@@ -1,9 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { type LedgerShape, ledgerShapes } from './ledger-transaction.ts'
 
 /**
- * What the ledger writer did, a JSON line each, written before the next step is taken (so it survives the writer's own end):
+ * What the ledger writer did, a JSON line for each transfer (a transaction holds one or several), written before the next step is taken (so it survives the writer's own end):
  * an `epoch` line at every start and resume, an `invoke` line before a transaction, and one of `ok`, `fail` or `info` after it.
  * `info` is "we do not know": COMMIT was sent and no answer came. An `invoke` without an end counts as `info`. LSNs as `X/Y`.
  */
@@ -17,6 +18,9 @@ const lineSchema = z.discriminatedUnion('type', [
     creditor: z.number().int(),
     amount: z.string(),
     at: z.string(),
+    /** Name of its transaction, when that may hold several transfers, and what it looks like. */
+    tx: z.string().optional(),
+    shape: z.enum(ledgerShapes).optional(),
   }),
   z.strictObject({
     type: z.enum(['ok', 'fail', 'info']),
@@ -46,6 +50,9 @@ export interface LedgerTransaction {
   xid?: string
   lsnBefore?: string
   lsnAfter?: string
+  /** The transaction that the transfer belongs to; itself when left out. */
+  tx?: string
+  shape?: LedgerShape
 }
 
 /** Appends lines; each is in the file before `write` returns. */
@@ -76,8 +83,12 @@ export function foldHistory(text: string): LedgerTransaction[] {
     if (line.type === 'epoch') continue
     const name = `${line.epoch}/${line.seq}`
     if (line.type === 'invoke') {
-      const { epoch, seq, debtor, creditor, amount, at } = line
-      transactions.set(name, { epoch, seq, debtor, creditor, amount, invokedAt: at, outcome: 'info' })
+      const { epoch, seq, debtor, creditor, amount, at, tx, shape } = line
+      transactions.set(name, {
+        ...{ epoch, seq, debtor, creditor, amount, invokedAt: at, outcome: 'info' },
+        ...(tx === undefined ? {} : { tx }),
+        ...(shape === undefined ? {} : { shape }),
+      })
       continue
     }
     const transaction = transactions.get(name)

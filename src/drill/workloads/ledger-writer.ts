@@ -3,24 +3,33 @@ import { Client } from 'pg'
 import { describeError } from '../../base/errors.ts'
 import { waitUntil } from '../../base/wait-until.ts'
 import { HistoryFile } from './ledger-history.ts'
+import { isUndone, type LedgerShape, ledgerShapes, type Transfer, transfersOf, writeTransaction } from './ledger-transaction.ts'
 
 export interface LedgerWriterOptions {
   url: string
   /** JSON lines, appended: see ledger-history.ts. */
   historyFile: string
-  /** Concurrent connections (default 2). */
+  /** Concurrent connections (default 3). */
   connections?: number
   /** Transactions a second over all connections, as far as the server keeps up (default 40). */
   perSecond?: number
-  /** Picks accounts and amounts: the same seed, the same transfers. */
+  /** Picks shapes, accounts and amounts: the same seed, the same transfers. */
   seed: number
+  /** How often each shape comes, as weights. */
+  mix?: LedgerMix
+  /** Of this writer; a history of its own that goes on after another's must not use that one's again (default 1). */
+  firstEpoch?: number
 }
+
+export type LedgerMix = Record<LedgerShape, number>
+
+export const defaultMix: LedgerMix = { plain: 14, long: 2, large: 1, savepoints: 2, 'rolled back': 1 }
 
 const accounts = 10
 
 /**
- * Goes on committing transfers until paused or stopped. One transaction: a row in `ledger_transfer`, two in `ledger_entry`, two accounts
- * updated (balance and a version that counts up); the balances' sum never changes. Lives through the server's going away: outcomes that nobody
+ * Goes on committing transfers until paused or stopped. One transfer: a row in `ledger_transfer`, two in `ledger_entry`, two accounts
+ * updated (balance and a version that counts up); the balances' sum never changes. A transaction holds one or several (ledger-transaction.ts). Lives through the server's going away: outcomes that nobody
  * knows are recorded as such and it connects again.
  */
 export class LedgerWriter implements AsyncDisposable {
@@ -33,10 +42,12 @@ export class LedgerWriter implements AsyncDisposable {
   private nextSeq = 0n
   private random: number
   private running = false
+  private waiting = 0
   private workers: Promise<void>[] = []
 
   private constructor(options: LedgerWriterOptions) {
-    this.options = { connections: 2, perSecond: 40, ...options }
+    this.options = { connections: 3, perSecond: 40, mix: defaultMix, firstEpoch: 1, ...options }
+    this.epoch = this.options.firstEpoch - 1
     this.random = this.options.seed
     this.history = new HistoryFile(options.historyFile)
   }
@@ -100,7 +111,7 @@ export class LedgerWriter implements AsyncDisposable {
         await sleep(200)
         continue
       }
-      if (!(await this.transfer(client))) {
+      if (!(await this.commit(client))) {
         // Whatever state the connection is in, the next one is a fresh one.
         await client.end().catch(() => undefined)
         client = undefined
@@ -111,60 +122,69 @@ export class LedgerWriter implements AsyncDisposable {
     await client?.end().catch(() => undefined)
   }
 
-  /** False when the connection is no longer to be used. */
-  private async transfer(client: Client): Promise<boolean> {
+  /** One transaction. False when the connection is no longer to be used. */
+  private async commit(client: Client): Promise<boolean> {
     const { epoch } = this
-    const seq = (this.nextSeq++).toString()
-    const debtor = this.pick(accounts)
-    const creditor = ((debtor + this.pick(accounts - 1) - 1) % accounts) + 1
-    const amount = this.pick(100)
+    const shape = this.shape()
+    const transfers = Array.from({ length: transfersOf(shape) }, () => this.transfer())
+    const tx = `${epoch}/${transfers[0]?.seq}`
     const at = () => new Date().toISOString()
-    this.history.write({ type: 'invoke', epoch, seq, debtor, creditor, amount: String(amount), at: at() })
+    const invokedAt = at()
+    for (const { amount, ...transfer } of transfers)
+      this.history.write({ type: 'invoke', epoch, ...transfer, amount: String(amount), at: invokedAt, tx, shape })
+    const end = (type: 'ok' | 'fail' | 'info', more: Record<string, string | undefined>, endedAt = at()) => {
+      for (const [index, { seq }] of transfers.entries()) {
+        const outcome = isUndone(shape, index) ? 'fail' : type
+        this.counts[outcome] += 1
+        this.history.write({ type: outcome, epoch, seq, at: endedAt, ...defined(more) })
+      }
+    }
     let commitSent = false
-    let xid: string | undefined
-    let lsnBefore: string | undefined
+    let written: Awaited<ReturnType<typeof writeTransaction>> | undefined
     try {
-      await client.query('BEGIN')
-      await client.query('INSERT INTO public.ledger_transfer (seq, epoch, debtor, creditor, amount) VALUES ($1, $2, $3, $4, $5)', [
-        seq,
-        epoch,
-        debtor,
-        creditor,
-        amount,
-      ])
-      await client.query(
-        `INSERT INTO public.ledger_entry (seq, side, account, amount) VALUES ($1, 'debit', $2, -$4::bigint), ($1, 'credit', $3, $4::bigint)`,
-        [seq, debtor, creditor, amount],
-      )
-      // In the order of their ids, so that two transfers never wait for each other.
-      for (const account of [debtor, creditor].sort((a, b) => a - b))
-        await client.query('UPDATE public.ledger_account SET balance = balance + $2, version = version + 1 WHERE id = $1', [
-          account,
-          account === debtor ? -amount : amount,
-        ])
-      const before = await client.query<{ xid: string; lsn: string }>(
-        'SELECT pg_current_xact_id()::text AS xid, pg_current_wal_insert_lsn()::text AS lsn',
-      )
-      xid = before.rows[0]?.xid
-      lsnBefore = before.rows[0]?.lsn
-      commitSent = true
-      await client.query('COMMIT')
+      written = await writeTransaction(client, { shape, epoch, transfers, othersCommitted: () => this.othersCommitted(client) })
+      commitSent = shape !== 'rolled back'
+      await client.query(commitSent ? 'COMMIT' : 'ROLLBACK')
     } catch (error) {
       // Without COMMIT nothing can have been committed; an SQL error as its answer says no as well. Anything else is unknown.
       const outcome = commitSent && (!isSqlError(error) || isShutdown(error)) ? 'info' : 'fail'
-      this.counts[outcome] += 1
-      this.history.write({ type: outcome, epoch, seq, at: at(), ...defined({ xid, lsnBefore }), error: describeError(error) })
+      end(outcome, { ...written, error: describeError(error) })
       return false
     }
     const endedAt = at()
-    this.lastAck = new Date(endedAt)
+    if (commitSent) this.lastAck = new Date(endedAt)
     const lsnAfter = await client
       .query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn')
       .then((answer) => answer.rows[0]?.lsn)
       .catch(() => undefined)
-    this.counts.ok += 1
-    this.history.write({ type: 'ok', epoch, seq, at: endedAt, ...defined({ xid, lsnBefore, lsnAfter }) })
+    end('ok', { ...written, lsnAfter }, endedAt)
     return lsnAfter !== undefined
+  }
+
+  private transfer(): Transfer {
+    const seq = (this.nextSeq++).toString()
+    const debtor = this.pick(accounts)
+    return { seq, debtor, creditor: ((debtor + this.pick(accounts - 1) - 1) % accounts) + 1, amount: this.pick(100) }
+  }
+
+  /** One connection is always left to commit what a long transaction waits for. */
+  private shape(): LedgerShape {
+    const { mix, connections } = this.options
+    const shapes = ledgerShapes.flatMap((shape) => Array.from({ length: mix[shape] }, () => shape))
+    const chosen = shapes[this.pick(shapes.length) - 1] ?? 'plain'
+    return chosen === 'long' && this.waiting >= connections - 1 ? 'plain' : chosen
+  }
+
+  private async othersCommitted(client: Client): Promise<void> {
+    const target = this.counts.ok + 15
+    let gone = false
+    client.once('end', () => (gone = true))
+    this.waiting += 1
+    try {
+      while (this.running && !gone && this.counts.ok < target) await sleep(20)
+    } finally {
+      this.waiting -= 1
+    }
   }
 
   /** 1…limit, from a linear congruential generator (Numerical Recipes' constants). */
