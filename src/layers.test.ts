@@ -150,6 +150,40 @@ test('no file is longer than 350 lines, none is a drawer for everything, and nam
   expect(sources.filter((file) => !/^[a-z0-9-]+(\/[a-z0-9-]+)*(\.test)?\.ts$/.test(file))).toEqual([])
 })
 
+const suitesRoot = join(root, '..', 'suites')
+const suites = readdirSync(suitesRoot, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const suiteTexts = suites.map((file) => ({ file, text: readFileSync(join(suitesRoot, file), 'utf8') }))
+
+test('suites are no longer than 350 lines, in kebab-case, and each tests something', () => {
+  expect(suites.length).toBeGreaterThan(30)
+  expect(suiteTexts.filter(({ text }) => text.split('\n').length > 351).map(({ file }) => file)).toEqual([])
+  expect(suites.filter((file) => !/^[a-z0-9-]+(\.suite)?\.ts$/.test(file) || /^(utils?|helpers?|misc|common)\./.test(file))).toEqual([])
+  expect(suiteTexts.filter(({ file, text }) => file.endsWith('.suite.ts') && !/\b(test|it)(\.\w+)*\(/.test(text)).map(({ file }) => file)).toEqual([])
+})
+
+/** Suites that call a command's insides, each because no user can see what it looks at. */
+const insides: Record<string, RegExp> = {
+  // A worker that answers half of what it is asked.
+  'connect.suite.ts': /^commands\/restore\/connectors\.ts$/,
+  // In this process, where its servers can be looked at.
+  'stack.suite.ts': /^commands\/stack\.ts$/,
+}
+
+/** Commands are typed (cli.ts, the CLI of the unit tests), or called as a program would: by `src/index.ts`. Types are free. */
+function suiteFaults(file: string, text: string): string[] {
+  const values = importsOf(file, text.replaceAll(/^import type [^;]*?from '[^']*'$/gm, ''))
+  return values
+    .map(({ to }) => to)
+    .filter((to) => /^(commands|cli)\//.test(to) && to !== 'cli/test-cli.ts' && insides[file]?.test(to) !== true)
+    .map((to) => `${file} imports ${to}`)
+}
+
+test('suites type commands, or call them by src/index.ts', () => {
+  expect(suiteTexts.flatMap(({ file, text }) => suiteFaults(file, text))).toEqual([])
+  expect(suiteFaults('x.suite.ts', "import { backup } from '../src/commands/backup.ts'")).toEqual(['x.suite.ts imports commands/backup.ts'])
+  expect(suiteFaults('x.suite.ts', "import type { A } from '../src/commands/backup.ts'\nimport { a } from '../src/index.ts'")).toEqual([])
+})
+
 test.each([
   ['base/x.ts', "import { a } from '../storage/storage.ts'"],
   ['storage/x.ts', "export type { A } from '../repository/artifact.ts'"],

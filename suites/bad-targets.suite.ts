@@ -59,13 +59,26 @@ describe('a target that must not be written to', () => {
     const run = await on('restore', id)
     // One look tells of all that is in the way.
     expectRefusal(run, 41, 'target-is-source', /is the one that the backup came from/)
-    for (const other of [/already has shop/, /already holds/, /a PostgreSQL server \(pid \d+\) runs on/, /topic orders has records/])
+    for (const other of [/already has shop/, /a PostgreSQL server \(pid \d+\) runs on/, /topic orders has records/])
       expect(run.error?.message).toMatch(other)
     expectRefusal(await on('restore', id, '--only', 'kafka'), 41, 'target-is-source', /is the one that the backup came from/)
     expectRefusal(await on('restore', id, '--only', 'kafka', '--in-place'), 40, 'target-not-empty', /topic orders has records/)
-    expectRefusal(await on('restore', id, '--only', 'registry'), 40, 'target-not-empty', /already holds/)
     expectRefusal(await on('restore', id, '--only', 'connect'), 40, 'target-not-empty', /already has shop/)
     expectRefusal(await on('restore', id, '--only', 'postgres', '--in-place'), 40, 'target-not-empty', /a PostgreSQL server \(pid \d+\) runs on/)
+    expect(await everything()).toEqual(before)
+  })
+
+  test('a dry run shows the plan while everything runs, and every refusal with what to type: exit 20', async () => {
+    const before = await everything()
+    const run = await on('restore', id, '--dry-run')
+    expect(run.exitCode, told(run)).toBe(20)
+    const { plan, findings } = resultOf<{ plan: { text: string }[]; findings: Finding[] }>(run)
+    for (const text of [/^leave the registry as it is: it holds exactly/, /^unpack the base backup .* pg_control last$/, /^recover to /])
+      expect(plan.map((step) => step.text)).toContainEqual(expect.stringMatching(text))
+    const refusals = findings.filter(({ code }) => code === 'would-refuse').map(({ component, message, next }) => `${component} ${message}: ${next}`)
+    for (const refusal of [/^kafka .* is the one that the backup came from/, /^kafka .*topic orders has records/, /^connect .*already has shop/])
+      expect(refusals).toContainEqual(expect.stringMatching(refusal))
+    expect(refusals).toContainEqual(expect.stringMatching(/^postgres .* runs on (\S+): .*pg_ctl -D \1 stop -m fast; mv \1 \1\.old$/))
     expect(await everything()).toEqual(before)
   })
 })
@@ -235,15 +248,15 @@ describe('wiped, and back', () => {
     expectRefusal(run, 37, 'artifact-damaged', /orders/)
     expect(run.events.filter(({ type }) => type === 'phase')).toContainEqual(expect.objectContaining({ name: 'postgres: recover', status: 'done' }))
     expect(await everything()).toMatchObject({ rows: 'no server', orders: [] })
-    await expectSuccess(on('wipe', '--only', 'registry', '--yes', await identityOf('registry')))
   })
 
-  test('a dry run prints the plan and touches nothing; the restore then goes on with the recovered server, and nothing was lost', async () => {
+  test('a dry run prints the plan and touches nothing; the restore then goes on with the registry and the recovered server, and nothing was lost', async () => {
     const before = await everything()
     const dry = await expectSuccess(on('restore', id, '--in-place', '--dry-run'))
     const { plan } = resultOf<{ plan: { component: string; text: string }[] }>(dry)
     expect(plan.map(({ component }) => component)).toEqual(expect.arrayContaining(['registry', 'kafka', 'postgres', 'connect']))
-    expect(plan.map(({ text }) => text)).toContainEqual(expect.stringMatching(/^go on with the server .* recovered/))
+    for (const text of [/^go on with the server .* recovered/, /^leave the registry as it is/])
+      expect(plan.map((step) => step.text)).toContainEqual(expect.stringMatching(text))
     expect(await everything()).toEqual(before)
 
     const restored = await expectSuccess(on('restore', id, '--in-place'))

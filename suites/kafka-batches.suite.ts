@@ -15,11 +15,14 @@ import {
   backupTopics,
   diffKafka,
   freezeTopics,
+  inventorySecurity,
   kafkaComponent,
+  planSecurity,
   restoreTopics,
   selectTopics,
   verifyKafka,
 } from '../src/components/kafka/index.ts'
+import type { KafkaPart } from '../src/components/kafka/part.ts'
 import { createArtifactReader } from '../src/repository/artifact-reader.ts'
 import { createBackupWriter } from '../src/repository/write-backup.ts'
 import { type EmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
@@ -205,4 +208,30 @@ describe('batches stored with zstd', () => {
     await restoreTopics({ part, reader, config, topics, context })
     expect(await readEverything(kafka, topics)).toEqual(before)
   })
+})
+
+test('a cluster without an authorizer says so, and takes no ACLs', async () => {
+  const { part: security, findings } = await inventorySecurity(config, context)
+  expect(findings).toEqual([])
+  expect(security).toMatchObject({
+    acls: { state: 'no-authorizer', entries: [] },
+    quotas: { state: 'listed' },
+    scramUsers: { state: 'listed', entries: [] },
+  })
+  const acl = {
+    resourceType: 'TOPIC',
+    resourceName: 'a',
+    patternType: 'LITERAL',
+    principal: 'User:a',
+    host: '*',
+    operation: 'READ',
+    permission: 'ALLOW',
+  }
+  const part = { security: { ...security, acls: { state: 'listed', entries: [acl] } } } as KafkaPart
+  await expect(planSecurity({ part, config, context, restore: true })).rejects.toMatchObject({
+    code: 'not-supported',
+    exitCode: 57,
+    hint: expect.stringContaining('without --acls') as string,
+  })
+  expect((await planSecurity({ part, config, context, restore: false })).findings.map(({ code }) => code)).toEqual(['acls-not-restored'])
 })

@@ -12,10 +12,8 @@ import {
   diffKafka,
   encodeKafkaPart,
   freezeTopics,
-  inventorySecurity,
   kafkaComponent,
   planRestoreTopics,
-  planSecurity,
   readGroups,
   restoreGroups,
   restoreTopics,
@@ -330,32 +328,6 @@ test('a broker that goes away in the middle of a restore is waited for; nothing 
   expect(restarting).toBeDefined()
   await restarting
   expect(await diffKafka({ kind: 'backup', part, reader }, { kind: 'live', config }, context)).toEqual([])
-})
-
-test('a cluster without an authorizer says so, and takes no ACLs', async () => {
-  const { part: security, findings } = await inventorySecurity(config, context)
-  expect(findings).toEqual([])
-  expect(security).toMatchObject({
-    acls: { state: 'no-authorizer', entries: [] },
-    quotas: { state: 'listed' },
-    scramUsers: { state: 'listed', entries: [] },
-  })
-  const acl = {
-    resourceType: 'TOPIC',
-    resourceName: 'a',
-    patternType: 'LITERAL',
-    principal: 'User:a',
-    host: '*',
-    operation: 'READ',
-    permission: 'ALLOW',
-  }
-  const part = { security: { ...security, acls: { state: 'listed', entries: [acl] } } } as KafkaPart
-  await expect(planSecurity({ part, config, context, restore: true })).rejects.toMatchObject({
-    code: 'not-supported',
-    exitCode: 57,
-    hint: expect.stringContaining('without --acls') as string,
-  })
-  expect((await planSecurity({ part, config, context, restore: false })).findings.map(({ code }) => code)).toEqual(['acls-not-restored'])
 })
 
 test('a server that is down and a pattern that matches nothing are told apart, at once and by name', async () => {

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
-import { waitUntil } from '../src/base/wait-until.ts'
 import { connectPostgres } from '../src/clients/postgres.ts'
 import { diffPostgres, restorePostgres, verifyPostgres, withScratchServer } from '../src/components/postgres/index.ts'
 import { walArtifactPath } from '../src/components/postgres/wal-segment.ts'
@@ -154,42 +153,6 @@ test('verify compares every file in the archives with the list that the server m
   expect(await verifyPostgres(part, reader, recoveryPoint, context)).toMatchObject([
     { code: 'artifact-damaged', item: part.base.backupManifest.path, message: expect.stringContaining(`${table?.path} has another CRC32C`) },
   ])
-})
-
-test('a segment that never came into the archive is a wal-gap of the backup', async () => {
-  await using bench = await startBench('directory')
-  const { client, server } = bench
-  await client.query('CREATE TABLE t (a int)')
-  const backup = bench.backUp(async () => {
-    await client.query('INSERT INTO t VALUES (1); SELECT pg_switch_wal(); INSERT INTO t VALUES (2); SELECT pg_switch_wal()')
-    const [row] = await client.query<{ name: string; system: string }>(
-      'SELECT pg_walfile_name(pg_current_wal_lsn() - 16 * 1024 * 1024 * 2) AS name, system_identifier::text AS system FROM pg_control_system()',
-    )
-    const segment = join(server.archiveDirectory, row?.system ?? '', '00000001', row?.name ?? '')
-    await waitUntil(() => existsSync(segment), { what: segment, timeoutMs: 30_000 })
-    await rm(segment)
-    return commitEnd(client)
-  })
-  await expect(backup).rejects.toMatchObject({ code: 'wal-gap' })
-})
-
-test('a record of the base backup that cannot be read in the archive breaks the backup', async () => {
-  await using bench = await startBench('directory')
-  const { client, server } = bench
-  const backup = bench.backUp(async () => {
-    // The base backup begins and ends in the segment before this one, right behind the header of its first page.
-    const [row] = await client.query<{ name: string; system: string }>(
-      'SELECT pg_walfile_name(pg_current_wal_lsn() - 16 * 1024 * 1024 + 100) AS name, system_identifier::text AS system FROM pg_control_system()',
-    )
-    const segment = join(server.archiveDirectory, row?.system ?? '', '00000001', row?.name ?? '')
-    await waitUntil(() => existsSync(segment), { what: segment, timeoutMs: 60_000 })
-    const bytes = await readFile(segment)
-    bytes[0x28 + 30] = (bytes[0x28 + 30] ?? 0) ^ 1
-    await writeFile(segment, bytes)
-    await client.query('CREATE TABLE t (a int)')
-    return commitEnd(client)
-  })
-  await expect(backup).rejects.toMatchObject({ code: 'archive-broken', message: expect.stringContaining('the WAL of the base backup') })
 })
 
 test('what a plain server has beside tables comes back: tablespaces, leftovers of an earlier recovery, a prepared transaction told', async () => {

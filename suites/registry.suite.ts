@@ -24,8 +24,7 @@ import {
 } from '../src/components/registry/index.ts'
 import { restImport } from '../src/components/registry/rest-import.ts'
 import { capturedTopic, standInCaptured } from '../src/components/registry/stand-in-captured.ts'
-import { backup } from '../src/commands/backup.ts'
-import { verify } from '../src/commands/verify.ts'
+import { backup, verify } from '../src/index.ts'
 import { createArtifactReader } from '../src/repository/artifact-reader.ts'
 import type { ArtifactReader } from '../src/repository/artifact.ts'
 import { createBackupWriter } from '../src/repository/write-backup.ts'
@@ -176,16 +175,33 @@ describe('as it is', () => {
   })
 
   test('mode IMPORT over the compatible API is never taken for a way back: it is refused, and found out when forced', async () => {
-    await expect(planRestoreRegistry({ part, config, route: 'rest-import', rawTopicInBackup: true, context })).rejects.toMatchObject({
+    await expect(planRestoreRegistry({ part, reader, config, route: 'rest-import', rawTopicInBackup: true, context })).rejects.toMatchObject({
       code: 'ids-would-change',
       message: expect.stringContaining('gives ids of its own') as string,
     })
   })
 
-  test('a restore into the registry that is not empty is refused by plan and act alike', async () => {
-    await expect(planRestoreRegistry({ part, config, rawTopicInBackup: true, context })).rejects.toMatchObject({ code: 'target-not-empty' })
+  test('a registry that holds exactly the backup is left as it is; with anything else in it, plan and act refuse alike', async () => {
+    const plan = await planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })
+    expect(plan).toMatchObject({ route: 'present', registryDown: false })
+    expect((await restoreRegistry({ part, reader, config, route: plan.route, context })).findings.map(({ code }) => code)).toEqual(['next-schema-id'])
+    await ask('POST', '/subjects/stranger/versions', { schema: record('Stranger', field('n', 'int')) })
+    await expect(planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })).rejects.toMatchObject({ code: 'target-not-empty' })
     await expect(restoreRegistry({ part, reader, config, route: 'native', context })).rejects.toMatchObject({ code: 'target-not-empty' })
+    await ask('DELETE', '/subjects/stranger')
+    await ask('DELETE', '/subjects/stranger?permanent=true')
     expect(diffRegistry(await inventoryRegistry({ part, reader }), await inventoryRegistry({ config, context }))).toEqual([])
+  })
+
+  test('a server that gives clients the other id of its two is refused before anything is written', async () => {
+    const mode = '/../../registry/v3/admin/config/properties/apicurio.ccompat.legacy-id-mode.enabled'
+    await ask('PUT', mode, { value: 'true' })
+    try {
+      const refusal = { code: 'ids-would-change', hint: expect.stringContaining('legacy-id-mode') as string }
+      await expect(planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })).rejects.toMatchObject(refusal)
+    } finally {
+      await ask('PUT', mode, { value: 'false' })
+    }
   })
 })
 
@@ -233,7 +249,7 @@ test('lost and brought back by its own import: same ids, same everything, and th
   const before = await clientsView()
   await emptyRegistry(true)
   expect(await registryComponent.identify(config, context)).toMatchObject({ empty: true })
-  const plan = await planRestoreRegistry({ part, config, rawTopicInBackup: true, context })
+  const plan = await planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })
   expect(plan).toMatchObject({ route: 'native', registryDown: false })
   const outcome = await restoreRegistry({
     part,
@@ -249,10 +265,12 @@ test('lost and brought back by its own import: same ids, same everything, and th
   expect(next).toBeGreaterThan(Math.max(...part.ids.map(({ id }) => id)))
 })
 
-test('an id in the records that the backup does not have fails the restore', async () => {
+test('an id in the records that the backup does not have is refused by the plan, and fails the restore', async () => {
   await ask('DELETE', '/subjects/new-value')
   await ask('DELETE', '/subjects/new-value?permanent=true')
   const usedIds = [{ id: 4711, topic: 'orders', partition: 1, offset: 12n }]
+  const refusal = { code: 'ids-would-change', path: 'registry/orders/1/12' }
+  await expect(planRestoreRegistry({ part, reader, config, usedIds, rawTopicInBackup: true, context })).rejects.toMatchObject(refusal)
   // The raw way, because it only reads back: the registry has just been restored.
   await expect(restoreRegistry({ part, reader, config, route: 'raw-topic', usedIds, context })).rejects.toMatchObject({
     code: 'ids-would-change',
@@ -262,7 +280,7 @@ test('an id in the records that the backup does not have fails the restore', asy
 
 test('lost and brought back from the raw topic while it was down: same ids, same everything', async () => {
   await emptyRegistry(false)
-  const plan = await planRestoreRegistry({ part, config, rawTopicInBackup: true, context })
+  const plan = await planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })
   expect(plan).toMatchObject({ route: 'raw-topic', registryDown: true })
   const snapshots = kafkaPart.topics.find((topic) => topic.name === 'kafkasql-snapshots')
   expect(snapshots?.partitions.reduce((sum, partition) => sum + partition.committedRecords, 0n) ?? 0n).toBe(0n)
@@ -292,14 +310,20 @@ test('wiped for good, children before parents: what Apicurio keeps is said, and 
     contents: [expect.stringContaining('left-over') as string],
   })
   const other = { ...part, ids: part.ids.map((item) => ({ ...item, id: item.id + 500 })) }
-  await expect(planRestoreRegistry({ part: other, config, rawTopicInBackup: true, context })).rejects.toMatchObject({ code: 'target-not-empty' })
+  await expect(planRestoreRegistry({ part: other, reader, config, rawTopicInBackup: true, context })).rejects.toMatchObject({
+    code: 'target-not-empty',
+  })
 })
 
 test('wiped, then restored in place: the contents that Apicurio still has get their ids back', async () => {
-  const plan = await planRestoreRegistry({ part, config, rawTopicInBackup: true, context })
+  const plan = await planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })
   expect(plan).toMatchObject({ route: 'native', reason: expect.stringContaining('still every content') as string })
-  await restoreRegistry({ part, reader, config, route: plan.route, context })
-  expect(diffRegistry(await inventoryRegistry({ part, reader }), await inventoryRegistry({ config, context }))).toEqual([])
+  // Its other id is a new one; no client that goes by the compatible API sees it.
+  expect((await restoreRegistry({ part, reader, config, route: plan.route, context })).findings).toContainEqual(
+    expect.objectContaining({ severity: 'warning', code: 'global-ids-differ', item: '12 of 12 versions' }),
+  )
+  const live = await inventoryRegistry({ config, context })
+  expect(diffRegistry(await inventoryRegistry({ part, reader }), live).map(({ code }) => code)).toEqual(['global-ids-differ'])
 })
 
 test('the trap itself: mode IMPORT is accepted, the id is another, and the first one gives it away', async () => {

@@ -43,7 +43,11 @@ export const errorTable = {
     meaning: 'a WAL segment between base backup and recovery point is missing',
     hint: 'run `datapipe verify BACKUP`; look for the segment in the archive',
   },
-  'target-not-empty': { exit: 40, meaning: 'the restore target already holds data', hint: 'wipe it first: `datapipe wipe` prints what would go' },
+  'target-not-empty': {
+    exit: 40,
+    meaning: 'the restore target already holds data',
+    hint: 'wipe it first: `datapipe wipe` prints what would go; of PostgreSQL stop the server and move its data directory away',
+  },
   'target-is-source': { exit: 41, meaning: 'the restore target is the system that the backup came from', hint: 'if you mean it, say --in-place' },
   'ids-would-change': {
     exit: 42,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { DatapipeError } from '../base/errors.ts'
 import { localStorage } from '../storage/local.ts'
-import { failureEvent } from './failure-event.ts'
+import { failureEvent, namingConfig } from './failure-event.ts'
 import { commandTable } from './options.ts'
 import { runCli } from './run-cli.ts'
 import { commands } from './run-command.ts'
@@ -18,13 +18,18 @@ describe('usage errors end with 64 and say what to type', () => {
   test.each([
     [['verfy'], "unknown command 'verfy'", 'did you mean verify?'],
     [['verify', '--al'], "unknown option '--al'", 'did you mean --all?'],
-    [['show'], "missing required argument 'BACKUP'", undefined],
-    [['show', 'a', 'b'], /^too many arguments for 'show'/, undefined],
-    [['list', '--config'], "option '--config <FILE>' argument missing", undefined],
-    [['drill', '--rows', '0'], /'--rows <N>' argument '0' is invalid. It must be a positive whole number$/, undefined],
-    [['restore', 'x', '--registry-route', 'magic'], /Allowed choices are auto, native, rest-import, raw-topic$/, undefined],
-    [['stack', 'start', 'zookeeper'], /Allowed choices are postgres, kafka, registry, connect$/, undefined],
-    [['export', 'latest', '--output', 'x'], "required option '--topic <GLOB...>' not specified", undefined],
+    [['show'], "missing required argument 'BACKUP'", 'datapipe show BACKUP [OPTIONS]: `datapipe show --help` explains it'],
+    [['show', 'a', 'b'], /^too many arguments for 'show'/, 'datapipe show BACKUP [OPTIONS]: `datapipe show --help` explains it'],
+    [
+      ['--config', 'x.yaml', 'restore'],
+      "missing required argument 'BACKUP'",
+      'datapipe restore BACKUP [OPTIONS]: `datapipe restore --help` explains it',
+    ],
+    [['list', '--config'], "option '--config <FILE>' argument missing", 'datapipe list [OPTIONS]: `datapipe list --help` explains it'],
+    [['drill', '--rows', '0'], /'--rows <N>' argument '0' is invalid. It must be a positive whole number$/, /^datapipe drill \[OPTIONS\]/],
+    [['restore', 'x', '--registry-route', 'magic'], /Allowed choices are auto, native, rest-import, raw-topic$/, /^datapipe restore BACKUP/],
+    [['stack', 'start', 'zookeeper'], /Allowed choices are postgres, kafka, registry, connect$/, /^datapipe stack start \S+ \[OPTIONS\]/],
+    [['export', 'latest', '--output', 'x'], "required option '--topic <GLOB...>' not specified", /^datapipe export BACKUP/],
     [['drill', '--route', 'original', '--keep'], /^--route original knows no option of the drill but/, 'docs/original-route.md'],
     [['stack'], 'no command of stack', 'run `datapipe stack --help`'],
     [[], 'no command', undefined],
@@ -32,7 +37,8 @@ describe('usage errors end with 64 and say what to type', () => {
     const { exitCode, stdout } = await runForTest(['--json', ...argv])
     expect(exitCode).toBe(64)
     const event = JSON.parse(stdout)
-    expect(event).toMatchObject({ type: 'error', code: 'usage', exitCode: 64, hint: hint ?? 'run `datapipe --help`' })
+    expect(event).toMatchObject({ type: 'error', code: 'usage', exitCode: 64 })
+    expect(event.hint).toMatch(hint ?? 'run `datapipe --help`')
     expect(event.message).toMatch(message)
   })
 
@@ -69,6 +75,25 @@ test('a configuration key that does not exist: 64, its path, and nothing was tou
       expect(existsSync('/nowhere')).toBe(false)
     },
   )
+})
+
+test('hint and path of an error name the configuration that was given', async () => {
+  const yaml = 'repository: { url: "file:///nowhere" }\npostgres: { url: "postgres://a:b@127.0.0.1:1/x" }\n'
+  await inDirectory({ 'other.yaml': yaml }, async (directory) => {
+    const file = `${directory}/other.yaml`
+    const { exitCode, stderr } = await runForTest(['import', '--config', file, `${directory}/nothing.jsonl`, '--topic', 't'])
+    expect(exitCode).toBe(64)
+    expect(stderr).toContain(`  at: ${file}: kafka\n`)
+  })
+  const event = {
+    type: 'error',
+    code: 'x',
+    exitCode: 1,
+    message: 'datapipe.yaml',
+    path: 'datapipe.yaml: a',
+    hint: 'docs/datapipe-yaml.md, datapipe.yaml',
+  } as const
+  expect(namingConfig(event, '/etc/$&.yaml')).toEqual({ ...event, path: '/etc/$&.yaml: a', hint: 'docs/datapipe-yaml.md, /etc/$&.yaml' })
 })
 
 test('a password that comes back in an error is not shown, in any form of output', async () => {

@@ -1,6 +1,12 @@
 import { DatapipeError, describeError, errorTable } from '../base/errors.ts'
 import type { DatapipeEvent } from '../base/events.ts'
 
+/** The event with the configuration's own name where it says `datapipe.yaml`; `docs/datapipe-yaml.md` is not meant by that. */
+export function namingConfig(event: DatapipeEvent & { type: 'error' }, file: string): DatapipeEvent & { type: 'error' } {
+  const named = (text: string) => text.replaceAll(/(?<![\w./-])datapipe\.yaml/g, () => file)
+  return { ...event, hint: named(event.hint), ...(event.path === undefined ? {} : { path: named(event.path) }) }
+}
+
 /**
  * The `error` event of anything thrown: message with its causes for expected failures, the stack for what we did not expect (exit 70).
  * After Ctrl-C whatever failed because of it counts as `interrupted`.

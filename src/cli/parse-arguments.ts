@@ -66,7 +66,18 @@ function usageError(error: CommanderError, argv: readonly string[]): DatapipeErr
   const [first, ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1]
   const message = (first ?? '').replace(/\.$/, '')
-  return new DatapipeError('usage', message, suggestion === undefined ? {} : { hint: `did you mean ${suggestion}?` })
+  const hint = suggestion === undefined ? usageOf(argv) : `did you mean ${suggestion}?`
+  return new DatapipeError('usage', message, hint === undefined ? {} : { hint })
+}
+
+/** How the command that was typed is called; undefined when none was. */
+function usageOf(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word) => !word.startsWith('-'))
+  const isTyped = ({ name }: CommandSpec) => words.some((_, at) => words.slice(at, at + name.split(' ').length).join(' ') === name)
+  const spec = commandTable.find(isTyped)
+  if (spec === undefined) return undefined
+  const args = (spec.arguments ?? []).map(({ name, required }) => (required ? name : `[${name}]`))
+  return `datapipe ${[spec.name, ...args, '[OPTIONS]'].join(' ')}: \`datapipe ${spec.name} --help\` explains it`
 }
 
 /** The commander program for the table; `run` is called with the command that was typed. */

@@ -2,7 +2,7 @@ import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { DatapipeError } from '../base/errors.ts'
 import type { DatapipeEvent } from '../base/events.ts'
-import { failureEvent } from './failure-event.ts'
+import { failureEvent, namingConfig } from './failure-event.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
 import { type ParsedArguments, parseArguments } from './parse-arguments.ts'
 import { createRedactor, type Redactor } from './redact.ts'
@@ -36,6 +36,7 @@ export async function runCli(environment: CliEnvironment): Promise<number> {
   let text = ''
   const resultText = () => redactor.text(text)
   let renderer = createRenderer(environment, { json: environment.argv.includes('--json'), quiet: true }, resultText)
+  let configFile = 'datapipe.yaml'
   const show = (event: DatapipeEvent) => renderer.event(redactor.value(event))
   try {
     const parsed = parseArguments(environment.argv)
@@ -44,12 +45,13 @@ export async function runCli(environment: CliEnvironment): Promise<number> {
       return 0
     }
     renderer = createRenderer(environment, parsed, resultText)
+    configFile = parsed.config
     const outcome = await runCommand(parsed, environment, { redactor, show })
     text = outcome.text({ width: environment.stdout.columns || 100, color: hasColours(environment.env, environment.stdout.isTTY === true) })
     show({ type: 'result', command: parsed.command, exitCode: outcome.exitCode, result: outcome.result })
     return outcome.exitCode
   } catch (error) {
-    const event = failureEvent(error, environment.signal)
+    const event = namingConfig(failureEvent(error, environment.signal), configFile)
     show(event)
     return event.exitCode
   } finally {

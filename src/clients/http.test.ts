@@ -22,9 +22,13 @@ test('sends basic auth, and never shows it in an error', async () => {
     seen.push(request.headers.authorization)
     response.writeHead(401).end('{"error_code":401,"message":"Unauthorized"}')
   })
-  const client = createHttpClient({ name: 'schema registry', url: url.replace('http://', 'http://me:s3cr%C3%A9t@'), signal })
+  const client = createHttpClient({ name: 'schema registry', section: 'registry', url: url.replace('http://', 'http://me:s3cr%C3%A9t@'), signal })
   const error = await client.request('GET', '/subjects').catch((thrown: unknown) => thrown)
-  expect(error).toMatchObject({ code: 'unauthorized', message: `schema registry at ${url} answered GET /subjects with 401: 401 Unauthorized` })
+  expect(error).toMatchObject({
+    code: 'unauthorized',
+    message: `schema registry at ${url} answered GET /subjects with 401: 401 Unauthorized`,
+    path: 'datapipe.yaml: registry.username, registry.password',
+  })
   expect(seen).toEqual([`Basic ${Buffer.from('me:s3crét').toString('base64')}`])
 })
 

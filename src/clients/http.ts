@@ -110,7 +110,7 @@ export function createHttpClient(target: HttpTarget): HttpClient {
         await pause(500, target)
         continue
       }
-      throw refusal(target.name, base, method, path, answer)
+      throw refusal(target, base, { method, path }, answer)
     }
   }
   return { url: base, request }
@@ -146,11 +146,12 @@ function answerOf(of: { status: number; bytes: Buffer; what: string; name: strin
   }
 }
 
-function refusal(name: string, base: string, method: string, path: string, answer: HttpAnswer): DatapipeError {
+function refusal({ name, section }: HttpTarget, base: string, request: { method: string; path: string }, answer: HttpAnswer): DatapipeError {
+  const { method, path } = request
   const words = serverWords(answer)
   const code = answer.status === 401 || answer.status === 403 ? 'unauthorized' : 'server-refused'
   return new DatapipeError(code, `${name} at ${base} answered ${method} ${path} with ${answer.status}${words ? `: ${words}` : ''}`, {
-    path: `${method} ${path}`,
+    path: code === 'unauthorized' && section !== undefined ? `datapipe.yaml: ${section}.username, ${section}.password` : `${method} ${path}`,
   })
 }
 

@@ -170,7 +170,7 @@ function translate(error: unknown, { host, port, user }: PostgresAddress): Datap
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const where = `${host}:${port}`
   if (unauthorizedCodes.has(code) || message.startsWith('SASL')) {
-    return new DatapipeError('unauthorized', `PostgreSQL at ${where} refused user ${user}: ${message}`, { path: where })
+    return new DatapipeError('unauthorized', `PostgreSQL at ${where} refused user ${user}: ${message}`, { path: 'datapipe.yaml: postgres.url' })
   }
   if (unreachableCodes.has(code) || networkCodes.test(code) || /^(Connection terminated|timeout expired|Client (was closed|has))/.test(message)) {
     return new DatapipeError('unreachable', `PostgreSQL at ${where} does not answer: ${message || code}`, { path: where })

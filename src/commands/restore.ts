@@ -55,11 +55,13 @@ export interface RestoreOptions {
 }
 
 export interface RestoreResult {
+  /** 0, 22 when a finding is harm; of a dry run 20 when a restore would be refused now. */
   exitCode: number
   backup: string
   dryRun: boolean
   recoveryPoint: RecoveryPoint
-  registryRoute: RegistryRoute | undefined
+  /** `present`: the registry held exactly what the backup does. */
+  registryRoute: RegistryRoute | 'present' | undefined
   plan: PlanStep[]
   outcomes: RestoreOutcome[]
   /** Topics whose records were restored; the others' state went back over REST. */
@@ -103,17 +105,18 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       ends: new Map([...(parts.kafka ? endsAtPoint(parts.kafka, at.point) : []), ...signals.ends]),
       toTimes: at.toTimes,
       inPlace: options.inPlace ?? false,
+      dryRun: options.dryRun ?? false,
       route: options.registryRoute ?? 'auto',
       context,
     })
     return { at, plan }
   })
-  findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []))
+  findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []), ...plan.refused)
   const run: Run = { options, config, backup, parts, point: at.point, plan, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
   return {
-    exitCode: findings.some(({ severity }) => severity === 'harm') ? answers.incomplete : answers.ok,
+    exitCode: plan.refused.length > 0 ? answers.no : findings.some(({ severity }) => severity === 'harm') ? answers.incomplete : answers.ok,
     backup: backup.id,
     dryRun: options.dryRun ?? false,
     recoveryPoint: at.point,

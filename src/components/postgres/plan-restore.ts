@@ -17,6 +17,8 @@ export interface RestoreTarget {
   recoveryPoint: Pick<RecoveryPoint, 'postgres'>
   config: PostgresConfig
   context: Context
+  /** Told what is in the way of the plan; throws it when left out. */
+  refuse?: (error: DatapipeError) => void
 }
 
 /**
@@ -35,14 +37,15 @@ export async function planRestorePostgres(target: RestoreTarget): Promise<PlanSt
     ),
     step(`start the server in earnest (${config.startCommand ?? 'pg_ctl start'}), archive_command off`),
   ]
+  const refuse = target.refuse ?? raise
   const tools = await findPostgresTools(config, part.server.majorVersion)
   if ((await findRecovered({ dataDirectory, part, lsn })) !== undefined) {
-    await refuseRunning(dataDirectory)
+    await refuseRunning(dataDirectory, refuse)
     return [step(`go on with the server in ${dataDirectory}, which an earlier try has recovered to ${formatLsn(lsn)}`), ...last]
   }
-  await checkEmpty(dataDirectory)
+  await checkEmpty(dataDirectory, refuse)
   const segments = neededSegments(part, lsn)
-  for (const { tablespace } of part.base.archives) if (tablespace !== null) await checkEmpty(tablespace.location)
+  for (const { tablespace } of part.base.archives) if (tablespace !== null) await checkEmpty(tablespace.location, refuse)
   return [
     step(`check and unpack ${segments.length} WAL segments (${segments.at(0)} to ${segments.at(-1)})`),
     step(`unpack the base backup (${part.base.bytes} bytes) into ${dataDirectory}, pg_control last`),
@@ -93,23 +96,35 @@ export function targetDirectory({ dataDirectory }: PostgresConfig): string {
   throw new DatapipeError('config-invalid', 'a restore needs postgres.dataDirectory', { path: 'postgres.dataDirectory' })
 }
 
-async function checkEmpty(directory: string): Promise<void> {
-  await refuseRunning(directory)
-  const names = (await readdir(directory).catch(missingIsEmpty)).filter((name) => name !== 'lost+found')
-  if (names.length === 0) return
-  throw new DatapipeError('target-not-empty', `${directory} is not empty: it holds ${names.slice(0, 5).join(', ')}`, {
-    path: directory,
-    hint: 'move it away, or empty it',
-  })
+type Refuse = (error: DatapipeError) => void
+
+function raise(error: DatapipeError): never {
+  throw error
 }
 
-async function refuseRunning(directory: string): Promise<void> {
+async function checkEmpty(directory: string, refuse: Refuse): Promise<void> {
+  if (await refuseRunning(directory, refuse)) return
+  const names = (await readdir(directory).catch(missingIsEmpty)).filter((name) => name !== 'lost+found')
+  if (names.length === 0) return
+  refuse(
+    new DatapipeError('target-not-empty', `${directory} is not empty: it holds ${names.slice(0, 5).join(', ')}`, {
+      path: directory,
+      hint: `move it away: mv ${directory} ${directory}.old`,
+    }),
+  )
+}
+
+/** True when a server runs there, and that was only told. */
+async function refuseRunning(directory: string, refuse: Refuse): Promise<boolean> {
   const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
-  if (!(pid > 0 && isAlive(pid))) return
-  throw new DatapipeError('target-not-empty', `a PostgreSQL server (pid ${pid}) runs on ${directory}`, {
-    path: directory,
-    hint: 'stop the server, then move its data directory away',
-  })
+  if (!(pid > 0 && isAlive(pid))) return false
+  refuse(
+    new DatapipeError('target-not-empty', `a PostgreSQL server (pid ${pid}) runs on ${directory}`, {
+      path: directory,
+      hint: `stop the server, then move its data directory away: pg_ctl -D ${directory} stop -m fast; mv ${directory} ${directory}.old`,
+    }),
+  )
+  return true
 }
 
 function isAlive(pid: number): boolean {

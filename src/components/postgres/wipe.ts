@@ -12,7 +12,12 @@ interface WipeStep {
 /** What a wipe of the configured database would remove. The server, its other databases and its roles stay. */
 export async function planWipePostgres(config: PostgresConfig, context: Context): Promise<PlanStep[]> {
   await using client = await connectPostgres(config.url, { signal: context.signal })
-  return (await wipeSteps(client, config)).map(({ text }) => ({ component: 'postgres', text, destructive: true }))
+  const steps: PlanStep[] = (await wipeSteps(client, config)).map(({ text }) => ({ component: 'postgres', text, destructive: true }))
+  // No row for a role that may not see it.
+  const [row] = await client.query<{ setting: string }>("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+  const place = config.dataDirectory ?? row?.setting ?? 'DIRECTORY'
+  const text = `keep the server and ${place}: a restore wants that empty, so before one type: pg_ctl -D ${place} stop -m fast; mv ${place} ${place}.old`
+  return [...steps, { component: 'postgres', text, destructive: false }]
 }
 
 /**

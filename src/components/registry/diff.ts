@@ -11,7 +11,7 @@ export interface DiffLabels {
 
 /**
  * Everything in which two registries differ for a client: subjects, versions, ids, content, references, deleted state, configuration, modes.
- * Empty when they are the same. White space and attribute order of a schema do not count.
+ * Empty when they are the same. Of Apicurio's global ids, which Confluent's clients never see, there is one warning. White space and attribute order of a schema do not count.
  */
 export function diffRegistry(a: RegistrySnapshot, b: RegistrySnapshot, labels: DiffLabels = { a: 'a', b: 'b' }): Finding[] {
   const findings: Finding[] = []
@@ -23,6 +23,7 @@ export function diffRegistry(a: RegistrySnapshot, b: RegistrySnapshot, labels: D
   for (const subject of a.subjects) if (!subjectsB.has(subject)) only('subject-missing', subject, true)
   for (const subject of b.subjects) if (!subjectsA.has(subject)) only('subject-missing', subject, false)
 
+  const moved: { item: string; left: SnapshotVersion; right: SnapshotVersion }[] = []
   const versionsB = new Map(b.versions.map((item) => [versionKey(item), item]))
   for (const left of a.versions) {
     const right = versionsB.get(versionKey(left))
@@ -30,6 +31,7 @@ export function diffRegistry(a: RegistrySnapshot, b: RegistrySnapshot, labels: D
     const item = `${left.subject}/${left.version}`
     if (right === undefined) only('schema-missing', item, true)
     else for (const { severity, code, message } of differences(left, right, labels)) add(severity, code, item, message)
+    if (left.globalId !== undefined && right?.globalId !== undefined && left.globalId !== right.globalId) moved.push({ item, left, right })
   }
   for (const right of versionsB.values()) only('schema-missing', `${right.subject}/${right.version}`, false)
 
@@ -44,6 +46,17 @@ export function diffRegistry(a: RegistrySnapshot, b: RegistrySnapshot, labels: D
   if (a.mode.global !== null && b.mode.global !== null) settings('mode-differs', 'global mode', a.mode.global, b.mode.global)
   for (const subject of keysOf(a.mode.subjects, b.mode.subjects))
     settings('mode-differs', subject, a.mode.subjects[subject], b.mode.subjects[subject])
+  const [first] = moved
+  if (first !== undefined) {
+    const example = `${first.item}: ${labels.a} has ${first.left.globalId}, ${labels.b} has ${first.right.globalId}`
+    const who = "only clients of Apicurio's own that are set to global ids (apicurio.registry.use-id=globalId) mind"
+    add(
+      'warning',
+      'global-ids-differ',
+      `${moved.length} of ${a.versions.length} versions`,
+      `have other global ids in Apicurio, e.g. ${example}; ${who}`,
+    )
+  }
   return findings
 }
 

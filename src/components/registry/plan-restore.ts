@@ -2,12 +2,19 @@ import type { RegistryConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import type { PlanStep } from '../component.ts'
 import { DatapipeError } from '../../base/errors.ts'
-import type { RegistryPart, RegistryRoute } from './part.ts'
+import type { ArtifactReader } from '../../repository/artifact.ts'
+import { differencesToBackup } from './compare-live.ts'
+import { readSnapshot } from './inventory.ts'
+import { type RegistryPart, type RegistryRoute, readPartSnapshot } from './part.ts'
 import { probeRegistry, type RegistryProbe } from './probe.ts'
 import { stillHasContents } from './register-again.ts'
+import { presentOfBackup } from './rest-import.ts'
+import type { RegistrySnapshot } from './snapshot.ts'
+import { type UsedSchemaId, unknownIds } from './verify.ts'
 
 export interface RegistryRestorePlan {
-  route: RegistryRoute
+  /** `present`: the registry holds exactly what the backup does, as after a restore that failed later; nothing is written. */
+  route: RegistryRoute | 'present'
   /** Why this way, in one sentence. */
   reason: string
   /** The registry must be down while its topic is restored, and be started after it. */
@@ -17,7 +24,10 @@ export interface RegistryRestorePlan {
 
 export interface PlanRestoreOptions {
   part: RegistryPart
+  reader: ArtifactReader
   config: RegistryConfig
+  /** Ids that the records carry which are restored, too. */
+  usedIds?: Iterable<UsedSchemaId>
   route?: RegistryRoute | 'auto'
   /** The Kafka part holds `part.topic.name`, and every topic of `part.topic.mustBeEmpty` that it holds is empty. */
   rawTopicInBackup: boolean
@@ -28,10 +38,13 @@ export interface PlanRestoreOptions {
  * Chooses a way back that keeps the ids, and says why. Reads only.
  * - the registry does not answer → `raw-topic`, when the backup has the topic, else `unreachable`;
  * - Apicurio → `native` (its own export, into an empty registry; or registered again, where it was wiped and still has the contents); Confluent → `rest-import`; Karapace → `raw-topic`.
- * Throws `ids-would-change` when no way keeps them, `target-not-empty`, `not-supported` for a route that cannot work here.
+ * A registry that answers and holds exactly what the backup does is left as it is.
+ * Throws `ids-would-change` when no way keeps them, or records carry one that the backup does not have; `target-not-empty`, `not-supported` for a
+ * route that cannot work here.
  */
 export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<RegistryRestorePlan> {
-  const { part, config, context, rawTopicInBackup } = options
+  const { part, reader, config, context, rawTopicInBackup } = options
+  refuseUnknownIds(part, options.usedIds ?? [])
   const wanted = options.route ?? 'auto'
   const probe = await probeRegistry(config, context).catch((error: unknown) => {
     if (error instanceof DatapipeError && error.code === 'unreachable' && wanted !== 'native' && wanted !== 'rest-import' && rawTopicInBackup)
@@ -46,8 +59,15 @@ export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<
       hint: 'stop the registry, then run the restore again; it is started afterwards',
     })
   }
-  const route = wanted === 'auto' ? automaticRoute(part, probe, rawTopicInBackup) : explicitRoute(wanted, part, probe)
-  if (route === 'rest-import') return importPlan(part, probe)
+  const asked = wanted === 'auto' ? undefined : explicitRoute(wanted, part, probe)
+  const snapshot = await readPartSnapshot(part, reader)
+  if (!probe.empty && probe.leftOver === 0 && (await holdsExactly(probe, snapshot))) return presentPlan(part, probe)
+  const route = asked ?? automaticRoute(part, probe, rawTopicInBackup)
+  if (route === 'rest-import') {
+    await presentOfBackup(probe.connection.confluent, snapshot)
+    return importPlan(part, probe)
+  }
+  refuseOtherIdMode(snapshot, probe)
   if (probe.empty) return nativePlan(part, probe)
   const { native } = probe.connection
   if (native !== undefined && probe.leftOver > 0 && (await stillHasContents(native, part))) return againPlan(part, probe)
@@ -57,6 +77,35 @@ export async function planRestoreRegistry(options: PlanRestoreOptions): Promise<
         ? 'these are not the contents of this backup, and apicurio imports over none: stop the registry, delete its journal topic, restore raw or into the empty one'
         : 'wipe it first: `datapipe wipe` prints what would go',
   })
+}
+
+/** An id that the registry of the backup never gave out, or gave out no more: whoever reads such a record gets an error, or another schema. */
+function refuseUnknownIds(part: RegistryPart, usedIds: Iterable<UsedSchemaId>): void {
+  const unknown = unknownIds(part, usedIds)
+  const [first] = unknown
+  if (first === undefined) return
+  const more = unknown.length > 1 ? `, and ${unknown.length - 1} more like it` : ''
+  throw new DatapipeError('ids-would-change', `${first.item} ${first.message}${more}`, {
+    path: `registry/${first.item}`,
+    hint: 'such records could not be read at the source, either. To restore them all the same: first --only registry, then --only postgres kafka connect',
+  })
+}
+
+async function holdsExactly(probe: RegistryProbe, snapshot: RegistrySnapshot): Promise<boolean> {
+  return differencesToBackup(snapshot, await readSnapshot(probe.connection)).every(({ severity }) => severity !== 'harm')
+}
+
+/** Apicurio keeps both of its ids in an import; which of them a client is given is a setting of the server. */
+function refuseOtherIdMode(snapshot: RegistrySnapshot, probe: RegistryProbe): void {
+  if (probe.capabilities.wireId !== 'globalId') return
+  const moved = snapshot.versions.filter(({ id, globalId }) => globalId !== undefined && globalId !== id)
+  const [first] = moved
+  if (first === undefined) return
+  throw new DatapipeError(
+    'ids-would-change',
+    `apicurio at ${probe.identity} gives clients its global ids: ${moved.length} of ${snapshot.versions.length} versions had others, e.g. ${first.subject}/${first.version} ${first.id}, not ${first.globalId}`,
+    { path: 'registry', hint: 'set apicurio.ccompat.legacy-id-mode.enabled=false, as the source had it' },
+  )
 }
 
 function automaticRoute(part: RegistryPart, probe: RegistryProbe, rawTopicInBackup: boolean): 'native' | 'rest-import' {
@@ -118,6 +167,18 @@ function againPlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePla
         `register ${part.counts.versions} versions of ${part.counts.subjects} subjects again; apicurio gives contents that it still has their ids`,
       ),
       step(`disable ${part.counts.deletedVersions} soft-deleted versions, set the rules`),
+      step(`read back ${part.counts.ids} ids and compare their schemas`),
+    ],
+  }
+}
+
+function presentPlan(part: RegistryPart, probe: RegistryProbe): RegistryRestorePlan {
+  return {
+    route: 'present',
+    reason: `${probe.kind} ${probe.version} holds exactly what the backup does`,
+    registryDown: false,
+    steps: [
+      step(`leave the registry as it is: it holds exactly the ${part.counts.versions} versions of ${part.counts.subjects} subjects of the backup`),
       step(`read back ${part.counts.ids} ids and compare their schemas`),
     ],
   }

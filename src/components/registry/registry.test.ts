@@ -79,7 +79,7 @@ describe.each(flavours)('a registry as Confluent %s answered', (flavour) => {
   test('comes back by IMPORT with the same answers on every path', async () => {
     const { part, reader } = await backedUp(flavour)
     const target = await using(standInConfluent({ flavour }))
-    const plan = await planRestoreRegistry({ part, config: { url: target.url }, rawTopicInBackup: true, context })
+    const plan = await planRestoreRegistry({ part, reader, config: { url: target.url }, rawTopicInBackup: true, context })
     expect(plan).toMatchObject({ route: 'rest-import', registryDown: false })
     const restored = await restoreRegistry({ part, reader, config: { url: target.url }, route: plan.route, context })
     // What nobody can look up without registering something.
@@ -176,25 +176,52 @@ describe('restoring by IMPORT', () => {
 })
 
 describe('choosing the way back', () => {
+  test('a registry that holds exactly the backup is left as it is; what differs is refused before anything is written', async () => {
+    const { part, reader, snapshot } = await backedUp('8.3')
+    const target = await using(standInConfluent({ flavour: '8.3' }))
+    const plan = () => planRestoreRegistry({ part, reader, config: { url: target.url }, rawTopicInBackup: true, context })
+    const { confluent: api } = await openRegistry({ url: target.url }, context.signal)
+    await restImport({ api, snapshot, context })
+    expect(await plan()).toMatchObject({ route: 'present', steps: [{ text: expect.stringMatching(/^leave the registry as it is/) as string }, {}] })
+    await api.register('stranger', { schema: '"string"', schemaType: 'AVRO', references: [] })
+    await expect(plan()).rejects.toMatchObject({ code: 'target-not-empty', message: expect.stringContaining('stranger/1') as string })
+  })
+
+  test('records with an id that the registry of the backup did not have are refused, all in one sentence', async () => {
+    const { part, reader } = await backedUp('7.6')
+    const target = await using(standInConfluent({ flavour: '7.6' }))
+    const usedIds = [1, 777_777, 777_777, 777_778].map((id, index) => ({ id, topic: 'orders', partition: 0, offset: BigInt(index) }))
+    await expect(planRestoreRegistry({ part, reader, config: { url: target.url }, usedIds, rawTopicInBackup: true, context })).rejects.toMatchObject({
+      code: 'ids-would-change',
+      message: 'orders/0/1 carries schema id 777777, which the backup does not have, and 1 more like it',
+      hint: expect.stringContaining('--only registry') as string,
+    })
+  })
+
   test('a registry that is down and a backup with its topic: raw', async () => {
-    const { part } = await backedUp('7.6')
+    const { part, reader } = await backedUp('7.6')
     const config = { url: 'http://127.0.0.1:1' }
-    expect(await planRestoreRegistry({ part, config, rawTopicInBackup: true, context })).toMatchObject({ route: 'raw-topic', registryDown: true })
-    await expect(planRestoreRegistry({ part, config, rawTopicInBackup: false, context })).rejects.toMatchObject({ code: 'unreachable' })
+    expect(await planRestoreRegistry({ part, reader, config, rawTopicInBackup: true, context })).toMatchObject({
+      route: 'raw-topic',
+      registryDown: true,
+    })
+    await expect(planRestoreRegistry({ part, reader, config, rawTopicInBackup: false, context })).rejects.toMatchObject({ code: 'unreachable' })
   })
 
   test('the raw way under a running registry is refused', async () => {
-    const { part } = await backedUp('7.6')
+    const { part, reader } = await backedUp('7.6')
     const target = await using(standInConfluent({ flavour: '7.6' }))
     await expect(
-      planRestoreRegistry({ part, config: { url: target.url }, route: 'raw-topic', rawTopicInBackup: true, context }),
+      planRestoreRegistry({ part, reader, config: { url: target.url }, route: 'raw-topic', rawTopicInBackup: true, context }),
     ).rejects.toMatchObject({ code: 'not-supported' })
   })
 
   test("a part without Apicurio's export cannot go the native way", async () => {
-    const { part } = await backedUp('7.6')
+    const { part, reader } = await backedUp('7.6')
     const target = await using(standInConfluent({ flavour: '7.6' }))
-    await expect(planRestoreRegistry({ part, config: { url: target.url }, route: 'native', rawTopicInBackup: true, context })).rejects.toMatchObject({
+    await expect(
+      planRestoreRegistry({ part, reader, config: { url: target.url }, route: 'native', rawTopicInBackup: true, context }),
+    ).rejects.toMatchObject({
       code: 'not-supported',
     })
   })

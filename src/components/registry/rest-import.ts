@@ -24,7 +24,7 @@ export async function restImport(options: {
   context: Context
 }): Promise<{ written: number; present: number }> {
   const { api, snapshot, context } = options
-  const present = await partOfBackup(api, snapshot)
+  const present = await presentOfBackup(api, snapshot)
   const namespaces = [...new Set(snapshot.versions.map((version) => contextOf(version.subject)))].filter((name) => name !== '.')
   const scopes = [undefined, ...namespaces.map((name) => `:${name}:`)]
   const before = new Map<string | undefined, string | undefined>()
@@ -59,7 +59,7 @@ export async function restImport(options: {
 }
 
 /** Versions of the backup that the target has already (a run that was interrupted); anything else there is `target-not-empty`. */
-async function partOfBackup(api: ConfluentApi, snapshot: RegistrySnapshot): Promise<Set<string>> {
+export async function presentOfBackup(api: ConfluentApi, snapshot: RegistrySnapshot): Promise<Set<string>> {
   const wanted = new Map(snapshot.versions.map((version) => [versionKey(version), version]))
   const present = new Set<string>()
   for (const subject of await api.subjects({ deleted: true })) {

@@ -6,7 +6,7 @@ import { waitUntil } from '../../base/wait-until.ts'
 import { openRegistry, type RegistryConnection } from '../../clients/registry.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import type { RestoreOutcome } from '../component.ts'
-import { diffRegistry } from './diff.ts'
+import { differencesToBackup } from './compare-live.ts'
 import { readSnapshot } from './inventory.ts'
 import { type RegistryPart, type RegistryRoute, readPartArtifact, readPartSnapshot } from './part.ts'
 import { probeRegistry } from './probe.ts'
@@ -17,14 +17,14 @@ import { type UsedSchemaId, verifyRestoredIds } from './verify.ts'
 
 /**
  * Brings the registry back by the route that the plan chose, then reads back every id, subject, version, reference, soft delete and setting,
- * and compares them with the backup. For `raw-topic` the topic has been restored and the registry started before: this waits until it serves.
+ * and compares them with the backup. For `raw-topic` the topic has been restored and the registry started before: this waits until it serves. With `present` nothing is written.
  * Throws `target-not-empty`, `ids-would-change` (an id gives another schema, or none), `restore-mismatch` (anything else differs).
  */
 export async function restoreRegistry(options: {
   part: RegistryPart
   reader: ArtifactReader
   config: RegistryConfig
-  route: RegistryRoute
+  route: RegistryRoute | 'present'
   /** Ids that the restored records carry. */
   usedIds?: Iterable<UsedSchemaId>
   context: Context
@@ -35,7 +35,7 @@ export async function restoreRegistry(options: {
   await inPhase(context, `restore registry (${route})`, async () => {
     if (route === 'native') bytes = await importNatively({ part, reader, config, wanted, context })
     else if (route === 'rest-import') await restImport({ api: (await openRegistry(config, context.signal)).confluent, snapshot: wanted, context })
-    else await untilServing({ part, config, context })
+    else if (route === 'raw-topic') await untilServing({ part, config, context })
   })
   const findings = await inPhase(context, 'read back registry', () => readBack({ part, wanted, config, usedIds: options.usedIds ?? [], context }))
   return {
@@ -103,15 +103,9 @@ async function readBack(of: {
   const { part, wanted, config, context } = of
   const ids = await verifyRestoredIds({ part, config, ids: of.usedIds, context })
   fail('ids-would-change', ids)
-  const live = await readSnapshot(await openRegistry(config, context.signal))
-  const differences = diffRegistry(comparable(wanted, live), comparable(live, wanted), { a: 'the backup', b: 'the registry' })
+  const differences = differencesToBackup(wanted, await readSnapshot(await openRegistry(config, context.signal)))
   fail('restore-mismatch', differences)
   return [...differences.filter((finding) => finding.severity !== 'harm'), nextId(part)]
-}
-
-/** A registry of another make has other settings of its own: only what both can hold is compared. */
-function comparable(side: RegistrySnapshot, other: RegistrySnapshot): RegistrySnapshot {
-  return side.kind === 'apicurio' && other.kind !== 'apicurio' ? { ...side, config: { ...side.config, global: other.config.global } } : side
 }
 
 function fail(code: 'ids-would-change' | 'restore-mismatch', findings: Finding[]): void {

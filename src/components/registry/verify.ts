@@ -107,12 +107,15 @@ export async function verifyRestoredIds(options: {
       finding('schema-differs', name, `the registry gives ${got.schemaType} ${got.schema.slice(0, 80)}, not the schema of ${wanted.subject}${by}`),
     ]
   })
+  return [...findings.flat(), ...unknownIds(part, used.values())]
+}
+
+/** A finding for the first record of each id that the part does not have. */
+export function unknownIds(part: RegistryPart, usedIds: Iterable<UsedSchemaId>): Finding[] {
   const known = new Set(part.ids.map((item) => item.id))
-  const strangers = [...used.values()].filter((item) => !known.has(item.id))
-  return [
-    ...findings.flat(),
-    ...strangers.map((item) =>
-      finding('schema-missing', `${item.topic}/${item.partition}/${item.offset}`, `carries schema id ${item.id}, which the backup does not have`),
-    ),
-  ]
+  const strangers = [...usedIds].filter((item) => !known.has(item.id))
+  const first = [...Map.groupBy(strangers, ({ id }) => id).values()].flatMap(([item]) => (item === undefined ? [] : [item]))
+  return first.map((item) =>
+    finding('schema-missing', `${item.topic}/${item.partition}/${item.offset}`, `carries schema id ${item.id}, which the backup does not have`),
+  )
 }
