@@ -31,6 +31,8 @@ export interface ReachableWindow {
   timeline: number
   from: Place
   to: Place
+  /** The first commit behind `from`; absent where there is none up to `to`. */
+  first?: Place
   /** Commits behind `from`, up to `to`. */
   commits: number
   backups: string[]
@@ -122,11 +124,12 @@ function unite(chain: Chain, bounds: Bounds): United[] {
   const { systemIdentifier, timeline } = chain
   return spans.map(({ from, to, backups }) => {
     const commits = countBetween(chain.log, from, to)
+    const first = commits === 0 ? {} : { first: commitPlace(chain, firstBehind(chain.log, from)) }
     return {
       chain,
       from,
       to,
-      shown: { systemIdentifier, timeline, from: placeOf(chain, from), to: placeOf(chain, to), commits, backups: backups.sort() },
+      shown: { systemIdentifier, timeline, from: placeOf(chain, from), to: placeOf(chain, to), ...first, commits, backups: backups.sort() },
     }
   })
 }
@@ -146,6 +149,12 @@ function gapsOf(windows: United[]): PointsResult['gaps'] {
       ? []
       : [{ after: shown.to, before: next.from }]
   })
+}
+
+function commitPlace({ log }: Chain, index: number): Place {
+  const commit = log.transactions.at(index)
+  if (commit === undefined) throw new RangeError(`no commit ${index}`)
+  return { lsn: formatLsn(commit.endLsn), xid: String(commit.xid), time: formatTime(commit.timestampUs) }
 }
 
 function placeOf(chain: Chain, lsn: Lsn): Place {
@@ -203,8 +212,7 @@ function lastCommits(windows: United[], most: number): Place[] {
   for (const { chain, from, to } of [...windows].reverse()) {
     const first = firstBehind(chain.log, from)
     for (let index = firstBehind(chain.log, to) - 1; index >= first && found.length < most; index--) {
-      const { xid, endLsn, timestampUs } = chain.log.transactions.at(index) ?? { xid: 0n, endLsn: 0n, timestampUs: 0n }
-      found.push({ lsn: formatLsn(endLsn), xid: String(xid), time: formatTime(timestampUs) })
+      found.push(commitPlace(chain, index))
     }
   }
   return found.reverse()

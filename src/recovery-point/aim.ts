@@ -1,4 +1,4 @@
-import { formatLsn, type Lsn, parseLsn } from '../base/lsn.ts'
+import { type Lsn, parseLsn } from '../base/lsn.ts'
 import type { CommittedTransaction, TransactionLog } from './transaction-log.ts'
 
 /** A moment somebody wants back. */
@@ -63,40 +63,45 @@ export interface Unreachable {
 /** The log of one chain of WAL, and the time that its end was written at. */
 export interface KnownWal {
   log: TransactionLog
-  /** The server's clock when the log ended, microseconds since 1970: later moments are not in it. */
-  untilUs: bigint
+  /** Where the WAL tells the server's clock beside its commits, in its order, microseconds since 1970: after the last one nothing is known. */
+  marks: readonly { lsn: Lsn; timestampUs: bigint }[]
 }
 
 /** Where a target lies, as the end of the last commit that belongs. Whether a backup can be restored to it is for `chooseWindow` to say. Pure. */
-export function aim(target: Exclude<Target, { kind: 'latest' | 'name' }>, { log, untilUs }: KnownWal): Aim | Unreachable {
-  const { transactions, from, to } = log
+export function aim(target: Exclude<Target, { kind: 'latest' | 'name' }>, wal: KnownWal): Aim | Unreachable {
+  const { log } = wal
+  const { from, to } = log
   if (target.kind === 'xid') {
     const commit = log.ofXid(target.xid)
-    if (commit !== undefined) return { lsn: commit.endLsn, commit }
-    return { reason: `no transaction ${target.xid} commits in the stored WAL, ${formatLsn(from)} to ${formatLsn(to)}` }
+    return commit === undefined ? { reason: `no transaction ${target.xid} commits in the stored WAL` } : { lsn: commit.endLsn, commit }
   }
-  if (target.kind === 'lsn') {
-    const { lsn } = target
-    if (lsn < from || lsn > to) return { reason: `the stored WAL goes from ${formatLsn(from)} to ${formatLsn(to)}`, lsn }
-    const { before } = neighbours(log, lsn)
-    return { lsn: before?.endLsn ?? lsn, commit: before }
-  }
+  if (target.kind === 'time') return aimAtTime(target.timestampUs, wal)
+  const { lsn } = target
+  if (lsn < from || lsn > to) return { reason: 'it lies outside of the stored WAL', lsn }
+  const { before } = neighbours(log, lsn)
+  return { lsn: before?.endLsn ?? lsn, commit: before }
+}
+
+function aimAtTime(timestampUs: bigint, { log, marks }: KnownWal): Aim | Unreachable {
+  const { transactions, from, to } = log
   let index = 0
-  while (index < transactions.length && (transactions.at(index)?.timestampUs ?? 0n) <= target.timestampUs) index++
-  const commit = index === 0 ? undefined : transactions.at(index - 1)
-  if (index === transactions.length && target.timestampUs > untilUs) return { reason: `the stored WAL ends at ${formatTime(untilUs)}`, lsn: to }
-  if (commit === undefined) return { reason: 'the first commit in the stored WAL is later', lsn: from }
-  return { lsn: commit.endLsn, commit }
+  while (index < transactions.length && (transactions.at(index)?.timestampUs ?? 0n) <= timestampUs) index++
+  const [last, next] = [transactions.at(Math.max(0, index - 1)), transactions.at(index)]
+  const mark = marks.findLast((candidate) => candidate.timestampUs <= timestampUs && (next === undefined || candidate.lsn < next.commitLsn))
+  if (next === undefined && !marks.some((candidate) => candidate.timestampUs >= timestampUs))
+    return { reason: 'the stored WAL ends before it', lsn: to }
+  if (index > 0 && last !== undefined) return { lsn: last.endLsn, commit: last }
+  return mark === undefined ? { reason: 'the stored WAL begins behind it', lsn: from } : { lsn: mark.lsn, commit: undefined }
 }
 
 /**
- * Of the windows that hold the cut the smallest: the least to replay and to load. A cut before the end of a base backup counts as that end when
- * nothing commits in between. Pure.
+ * Of the windows that hold the cut the smallest: the least to replay and to load. A cut before the end of a base backup, or behind the end of
+ * a window, counts as that end when nothing commits in between. Pure.
  */
 export function chooseWindow<W extends Window>(windows: readonly W[], lsn: Lsn, log: TransactionLog): { window: W; lsn: Lsn } | undefined {
   const fitting = windows.flatMap((window) => {
-    const reached = lsn < window.from && !commitsBetween(log, lsn, window.from) ? window.from : lsn
-    return reached >= window.from && reached <= window.to ? [{ window, lsn: reached }] : []
+    const end = lsn < window.from ? window.from : lsn > window.to ? window.to : lsn
+    return commitsBetween(log, lsn, end) || commitsBetween(log, end, lsn) ? [] : [{ window, lsn: end }]
   })
   const size = ({ window }: { window: W }) => window.to - window.from
   return fitting.sort((a, b) => (size(a) === size(b) ? (a.window.backup < b.window.backup ? 1 : -1) : size(a) < size(b) ? -1 : 1))[0]

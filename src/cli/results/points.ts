@@ -4,11 +4,11 @@ import { formatTable } from '../render/format.ts'
 /** The windows, the named points in them, and the commits that were asked for. */
 export function pointsText({ url, windows, gaps, points, commits }: PointsResult): string {
   if (windows.length === 0) return `no reachable points in ${url}\n`
-  const spans = windows.map(({ from, to, commits: count, backups }) => [
+  const spans = windows.map(({ from, to, first, commits: count, backups }) => [
     from.lsn,
-    from.time ?? '-',
+    first?.time ?? '-',
     to.lsn,
-    to.time ?? '-',
+    first === undefined ? '-' : (to.time ?? '-'),
     String(count),
     String(backups.length),
   ])
@@ -25,7 +25,7 @@ export function pointsText({ url, windows, gaps, points, commits }: PointsResult
   const listed = commits.map(({ lsn, time, xid }) => [lsn, time ?? '-', xid ?? '-'])
   return [
     'every commit in these windows can be restored:\n',
-    formatTable([['FROM', 'LAST COMMIT', 'TO', 'LAST COMMIT', 'COMMITS', 'BACKUPS'], ...spans], [4, 5]),
+    formatTable([['FROM', 'FIRST COMMIT', 'TO', 'LAST COMMIT', 'COMMITS', 'BACKUPS'], ...spans], [4, 5]),
     ...lost,
     '\n',
     formatTable([['POINT', 'KIND', 'LSN', 'LAST COMMIT', 'XID', 'FROM BACKUP', 'TOPICS'], ...named], [4]),

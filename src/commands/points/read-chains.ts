@@ -109,13 +109,12 @@ async function readChain({ windows, segments }: Run, storage: Storage, context: 
     context,
   )
   const log = await readTransactionLog({ segments, server, reachesLsn, reader, context })
-  const untilUs = [...log.restorePoints.map(({ timestampUs }) => timestampUs), log.transactions.at(-1)?.timestampUs ?? 0n]
   return {
     systemIdentifier: server.systemIdentifier,
     timeline: base.timeline,
     windows: windows.sort((a, b) => (a.backup < b.backup ? -1 : 1)),
     log,
-    untilUs: untilUs.reduce((a, b) => (a > b ? a : b)),
+    marks: log.restorePoints,
     restorePoints: log.restorePoints.filter(({ name }) => name !== ownRestorePoint),
   }
 }

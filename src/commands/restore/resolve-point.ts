@@ -92,9 +92,13 @@ function place(target: Exclude<Target, { kind: 'latest' | 'name' }>, text: strin
     throw new DatapipeError('usage', `--to ${text} means another moment on each timeline that backups are of`, {
       hint: 'say which BACKUP, or a time',
     })
-  const best = tried.findLast(({ found }) => !('reason' in found)) ?? tried.at(-1)
+  const best =
+    tried.findLast(({ found }) => !('reason' in found)) ??
+    // A time before the first WAL, or between two stretches of it.
+    tried.find(({ chain, found }) => found.lsn === chain.log.from) ??
+    tried.at(-1)
   if (best === undefined) throw new TypeError('no chain')
-  throw unreachable(text, best.chain, best.found)
+  throw unreachable(text, best.found, ofServer(chains, best.chain))
 }
 
 /** Throws `point-unreachable`, `usage` for a name that several restore points have. */
@@ -113,7 +117,7 @@ function placeName(name: string, chains: readonly Chain[]): Placed {
   const commit = neighbours(chain.log, first.lsn).before
   const lsn = commit?.endLsn ?? first.lsn
   const [placed] = inWindow(chain, lsn)
-  if (placed === undefined) throw unreachable(name, chain, { lsn, commit })
+  if (placed === undefined) throw unreachable(name, { lsn, commit }, ofServer(chains, chain))
   return placed
 }
 
@@ -126,19 +130,26 @@ function inWindow(chain: Chain, lsn: Lsn): Placed[] {
   return chosen === undefined ? [] : [{ chain, ...chosen }]
 }
 
+/** On the same timeline: only their LSNs can be compared. */
+function ofServer(chains: readonly Chain[], { systemIdentifier, timeline }: Chain): Chain[] {
+  return chains.filter((chain) => chain.systemIdentifier === systemIdentifier && chain.timeline === timeline)
+}
+
 /** Says the last moment before and the first one behind that a backup reaches. */
-function unreachable(text: string, { log, windows }: Chain, found: Aim | Unreachable): DatapipeError {
+function unreachable(text: string, found: Aim | Unreachable, chains: readonly Chain[]): DatapipeError {
+  const windows = chains.flatMap((chain) => chain.windows)
   const moment = (label: string, at: Lsn | undefined) => {
     if (at === undefined) return []
-    const { before } = neighbours(log, at)
+    const log = chains.find((chain) => chain.windows.some(({ from, to }) => at === from || at === to))?.log
+    const before = log && neighbours(log, at).before
     return [`${label} ${formatLsn(at)}${before === undefined ? '' : ` (${formatTime(before.timestampUs)})`}`]
   }
-  const near = found.lsn === undefined ? undefined : nearest(windows, found.lsn)
   const { first, last } = span(windows)
+  const near = found.lsn === undefined ? undefined : nearest(windows, found.lsn)
   const places =
     near === undefined
       ? [...moment('backups reach from', first), ...moment('to', last)]
-      : [...moment('the nearest moment before it is', near.before), ...moment('the nearest behind it', near.after)]
+      : [...moment('the nearest moment before it is', near.before), ...moment('the nearest behind it is', near.after)]
   return new DatapipeError('point-unreachable', `--to ${text} cannot be reached: ${[whyNot(found), ...places].join('; ')}`, { path: text })
 }
 
