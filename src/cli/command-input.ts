@@ -63,6 +63,12 @@ export class CommandInput {
     return this.list(name)?.map((value) => oneOf(value, choices))
   }
 
+  /** Names of the options that were typed, in the order of the table. */
+  typed(): string[] {
+    const names = (this.#spec.options ?? []).map(({ flags }) => (flags.split(' ')[0] ?? '').slice(2))
+    return names.filter((name) => this.#value(name) !== undefined && this.#value(name) !== false)
+  }
+
   #value(name: string): unknown {
     if (!(this.#spec.options ?? []).some(({ flags }) => flags.split(' ')[0] === `--${name}`))
       throw new TypeError(`${this.#spec.name} has no --${name}`)

@@ -42,6 +42,8 @@ const kafkaRestoreOptions: OptionSpec[] = [
   { flags: '--offset-map FILE', text: 'write where every record went, as JSON; no file is overwritten' },
   { flags: '--acls', text: 'set the ACLs and quotas of the backup that the target lacks' },
   { flags: '--without-groups', text: 'leave the positions of consumer groups alone' },
+  { flags: '--group GLOB...', text: 'with --only kafka: the positions of these groups alone, on topics that live on; nothing else is touched' },
+  { flags: '--by-offset-map FILE', text: 'with --group: what the restore that made the topics wrote with --offset-map' },
 ]
 
 /** Options of every command. */

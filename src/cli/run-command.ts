@@ -1,3 +1,4 @@
+import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
@@ -222,6 +223,25 @@ function kafkaRestore(input: CommandInput) {
       offsetMap: input.text('offset-map'),
     }),
   }
+}
+
+async function groupsAlone(input: CommandInput, config: DatapipeConfig, context: Context): Promise<Outcome> {
+  const taken = ['topic', 'group', 'by-offset-map', 'only', 'dry-run', 'in-place']
+  const foreign = input.typed().find((name) => !taken.includes(name))
+  if (foreign !== undefined)
+    throw new DatapipeError('usage', `--${foreign} means nothing with --group, which sets positions of groups alone`, {
+      hint: 'leave one of them out',
+    })
+  const [{ restoreGroupsAlone }, { restoreText }] = await Promise.all([import('../commands/restore-groups.ts'), import('./results/restore.ts')])
+  const options = {
+    config,
+    backup: input.argument('BACKUP', ''),
+    groups: input.list('group') ?? [],
+    only: input.choices('only', componentNames),
+    dryRun: input.flag('dry-run'),
+    ...defined({ topics: input.list('topic'), byOffsetMap: input.text('by-offset-map') }),
+  }
+  return outcome(await restoreGroupsAlone(options, context), restoreText)
 }
 
 async function originalRoute(input: CommandInput, context: Context): Promise<Outcome> {

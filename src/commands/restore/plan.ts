@@ -16,9 +16,8 @@ import { sideBySide } from '../side-by-side.ts'
 import { chooseTopics, type TopicChoice } from './choose-topics.ts'
 import { chooseForKafka, withEnds, type KafkaChoices, type KafkaRestoreOptions } from './kafka-choices.ts'
 import { oldNameFindings } from './old-names.ts'
-import { tellRefusals } from './tell-refusals.ts'
 import { topicGaps } from './topic-gaps.ts'
-import { type Parts, partsOf, usedIdsOf } from './parts.ts'
+import { type Parts, partsOf } from './parts.ts'
 
 export interface RestorePlan {
   registry: RegistryRestorePlan | undefined
@@ -29,8 +28,6 @@ export interface RestorePlan {
   steps: PlanStep[]
   /** What will not be as it was, or not for long: of topics, whose restore says it again, and of others. */
   findings: { topics: Finding[]; others: Finding[] }
-  /** Of a dry run: what would refuse a restore now. */
-  refused: Finding[]
 }
 
 export interface PlanOptions {
@@ -48,14 +45,12 @@ export interface PlanOptions {
   toTimes: ReadonlyMap<string, bigint>
   inPlace: boolean
   route: RegistryRoute | 'auto'
-  /** Tell of targets that refuse, and plan on. */
-  dryRun: boolean
   context: Context
 }
 
 /**
  * Looks at the targets, refuses what is unsafe, and says step by step what a restore would do. Touches nothing. An error tells of every
- * target that refuses; a dry run lists what refuses, and goes on where that can change. Throws `target-is-source`, `target-not-empty`, `ids-would-change`, `wal-gap`, `config-invalid`, `unreachable`…
+ * target that refuses. Throws `target-is-source`, `target-not-empty`, `ids-would-change`, `wal-gap`, `config-invalid`, `unreachable`…
  */
 export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { config, parts, context } = options
@@ -63,35 +58,16 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { kafka, registry } = parts
   const owners = partsOf(options.backup)
   const secrets = parts.connect && checkSecrets(parts.connect, options)
-  const refusals = tellRefusals(options.dryRun)
-  const source = refusals.look('kafka', refuseSource(options), undefined)
-  const workers = refusals.look('connect', workersAreDown(options), false)
+  const source = refuseSource(options)
+  const workers = workersAreDown(options)
   const rawTopicInBackup = registry !== undefined && kafka !== undefined && holdsRegistryTopic(kafka, registry)
   const registryPlan =
     registry && config.registry
-      ? refusals.look<RegistryRestorePlan | undefined>(
-          'registry',
-          planRestoreRegistry({
-            part: registry,
-            reader: options.backup.component('registry'),
-            config: config.registry,
-            usedIds: usedIdsOf(parts),
-            route: options.route,
-            rawTopicInBackup,
-            context,
-          }),
-          undefined,
-        )
+      ? planRestoreRegistry({ part: registry, config: config.registry, route: options.route, rawTopicInBackup, context })
       : undefined
   const postgresPlan =
     parts.postgres && config.postgres
-      ? planRestorePostgres({
-          part: parts.postgres,
-          recoveryPoint: options.recoveryPoint,
-          config: config.postgres,
-          context,
-          refuse: (error) => refusals.refuse('postgres', error),
-        })
+      ? planRestorePostgres({ part: parts.postgres, recoveryPoint: options.recoveryPoint, config: config.postgres, context })
       : undefined
   const topicPlan = async () => {
     // A plan that is refused is reported below; this one goes on to find what else is in the way.
@@ -99,20 +75,19 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     const workersDown = await workers.catch(() => false)
     const all =
       kafka === undefined ? noTopics : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
-    const chosen =
-      kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options)
+    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options)
     const topics = { ...all, data: chosen.data }
     const reader = options.backup.component('kafka')
     const plan = async (names: string[], choices: TopicChoices) =>
       kafka && config.kafka && names.length > 0
-        ? refusals.look('kafka', planRestoreTopics({ ...choices, part: kafka, reader, config: config.kafka, topics: names, context }), nothing)
-        : nothing
+        ? planRestoreTopics({ ...choices, part: kafka, reader, config: config.kafka, topics: names, context })
+        : { steps: [], findings: [] }
     const ofRegistry = await plan(topics.registry, chosen.ofInternal)
     const ofWorkers = await plan(topics.workers, chosen.ofInternal)
     const ofData = await plan(topics.data, chosen.ofData)
     const groups =
       kafka && config.kafka && !options.kafka.withoutGroups
-        ? await refusals.look('kafka', planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context }), [])
+        ? await planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context })
         : []
     // Beside working originals nobody asks about their rights.
     const wanted = options.kafka.acls === true
@@ -161,11 +136,9 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     workersDown,
     steps,
     findings: { topics: ofTopics.findings, others: ofTopics.others },
-    refused: refusals.findings,
   }
 }
 
-const nothing = { steps: [], findings: [] }
 const noTopics: TopicChoice = { registry: [], workers: [], data: [], evidence: [] }
 
 function step(component: ComponentName, text: string): PlanStep {

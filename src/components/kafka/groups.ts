@@ -88,9 +88,7 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
   const { part, config, context } = options
   await using client = await connectKafka(config, context)
   const findings: Finding[] = []
-  const failures: string[] = []
-  let applied = 0
-  let positions = 0
+  const wanted: { groupId: string; offsets: CommittedOffset[] }[] = []
   for (const group of part.groups) {
     if (options.groups !== undefined && !options.groups.includes(group.groupId)) continue
     if (group.type === 'share') {
@@ -98,23 +96,35 @@ export async function restoreGroups(options: RestoreGroupsOptions): Promise<Rest
     }
     const { offsets, notes } = positionsOf(group, options)
     findings.push(...notes)
-    if (offsets.length === 0) continue
+    if (offsets.length > 0) wanted.push({ groupId: group.groupId, offsets })
+  }
+  return { component: 'kafka', counts: await applyPositions(client, wanted), bytes: 0, findings }
+}
+
+/** Sets the positions of groups without members, and reads them back. Throws `group-not-applied` with every group that was not applied. */
+export async function applyPositions(
+  client: KafkaClient,
+  wanted: readonly { groupId: string; offsets: CommittedOffset[] }[],
+): Promise<{ groups: number; positions: number }> {
+  const failures: string[] = []
+  let [groups, positions] = [0, 0]
+  for (const { groupId, offsets } of wanted) {
     try {
-      await commitOffsets(client, group.groupId, offsets)
-      const differing = await firstDifference(client, group.groupId, offsets)
+      await commitOffsets(client, groupId, offsets)
+      const differing = await firstDifference(client, groupId, offsets)
       if (differing === undefined) {
-        applied++
+        groups++
         positions += offsets.length
       } else {
-        failures.push(`${group.groupId}: ${differing}`)
+        failures.push(`${groupId}: ${differing}`)
       }
     } catch (error) {
       if (error instanceof DatapipeError && error.code === 'interrupted') throw error
-      failures.push(`${group.groupId}: ${describeError(error)}`)
+      failures.push(`${groupId}: ${describeError(error)}`)
     }
   }
   if (failures.length > 0) throw new DatapipeError('group-not-applied', `${failures.length} groups were not applied: ${failures.join('; ')}`)
-  return { component: 'kafka', counts: { groups: applied, positions }, bytes: 0, findings }
+  return { groups, positions }
 }
 
 /** The positions that a group gets, and what it does not. */

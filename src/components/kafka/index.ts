@@ -9,6 +9,7 @@ export { type BackedUpTopics, type BackupTopicsOptions, assembleKafkaPart, backu
 export { type DiffOptions, diffKafka, type KafkaSide } from './diff.ts'
 export { endOffsetsOf, type FrozenPartition, type FrozenTopics, freezeTopics } from './freeze.ts'
 export { type PlanGroupsOptions, planRestoreGroups, type RestoreGroupsOptions, readGroups, restoreGroups } from './groups.ts'
+export { type LiveGroupsOptions, type LiveGroupsPlan, planLiveGroups, setLiveGroups } from './live-groups.ts'
 export { isMapped, mapOffset, type OffsetMap } from './offset-map.ts'
 export { encodeKafkaPart, type GroupSnapshot, type KafkaPart, type KafkaPartJson, kafkaPartSchema, schemaIdsOf } from './part.ts'
 export {

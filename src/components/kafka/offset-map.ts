@@ -53,6 +53,13 @@ export function isMapped(map: OffsetMap, topic: string, partition: number): bool
   return map.has(`${topic}/${partition}`)
 }
 
+/** The target offset behind the last restored record. Throws a RangeError for a partition that was not restored. */
+export function mapEnd(map: OffsetMap, topic: string, partition: number): bigint {
+  const own = map.get(`${topic}/${partition}`)
+  if (own === undefined) throw new RangeError(`partition ${topic}/${partition} is not in the offset map`)
+  return own.end
+}
+
 /**
  * The target offset of the next restored record at or after `source`: never an earlier one, so a consumer may see a record again that it
  * had skipped over but never loses one. Offsets after the last restored record map to the end. Throws a RangeError for a partition that
