@@ -33,7 +33,7 @@ test('a transaction that another connector captures before the point is its last
 test('one that stands nowhere, or none at all, is no point', () => {
   expect(
     wholeUpTo(
-      new Map([
+      new Map<string, ConnectorPosition>([
         ['shop', shop],
         ['stock', { clean: false, reason: 'in its snapshot' }],
       ]),
