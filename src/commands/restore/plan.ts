@@ -16,8 +16,9 @@ import { sideBySide } from '../side-by-side.ts'
 import { chooseTopics, type TopicChoice } from './choose-topics.ts'
 import { chooseForKafka, withEnds, type KafkaChoices, type KafkaRestoreOptions } from './kafka-choices.ts'
 import { oldNameFindings } from './old-names.ts'
+import { tellRefusals } from './tell-refusals.ts'
 import { topicGaps } from './topic-gaps.ts'
-import { type Parts, partsOf } from './parts.ts'
+import { type Parts, partsOf, usedIdsOf } from './parts.ts'
 
 export interface RestorePlan {
   registry: RegistryRestorePlan | undefined
@@ -28,6 +29,8 @@ export interface RestorePlan {
   steps: PlanStep[]
   /** What will not be as it was, or not for long: of topics, whose restore says it again, and of others. */
   findings: { topics: Finding[]; others: Finding[] }
+  /** Of a dry run: what would refuse a restore now. */
+  refused: Finding[]
 }
 
 export interface PlanOptions {
@@ -45,12 +48,14 @@ export interface PlanOptions {
   toTimes: ReadonlyMap<string, bigint>
   inPlace: boolean
   route: RegistryRoute | 'auto'
+  /** Tell of targets that refuse, and plan on. */
+  dryRun: boolean
   context: Context
 }
 
 /**
  * Looks at the targets, refuses what is unsafe, and says step by step what a restore would do. Touches nothing. An error tells of every
- * target that refuses. Throws `target-is-source`, `target-not-empty`, `ids-would-change`, `wal-gap`, `config-invalid`, `unreachable`…
+ * target that refuses; a dry run lists what refuses, and goes on where that can change. Throws `target-is-source`, `target-not-empty`, `ids-would-change`, `wal-gap`, `config-invalid`, `unreachable`…
  */
 export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { config, parts, context } = options
@@ -58,16 +63,35 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { kafka, registry } = parts
   const owners = partsOf(options.backup)
   const secrets = parts.connect && checkSecrets(parts.connect, options)
-  const source = refuseSource(options)
-  const workers = workersAreDown(options)
+  const refusals = tellRefusals(options.dryRun)
+  const source = refusals.look('kafka', refuseSource(options), undefined)
+  const workers = refusals.look('connect', workersAreDown(options), false)
   const rawTopicInBackup = registry !== undefined && kafka !== undefined && holdsRegistryTopic(kafka, registry)
   const registryPlan =
     registry && config.registry
-      ? planRestoreRegistry({ part: registry, config: config.registry, route: options.route, rawTopicInBackup, context })
+      ? refusals.look<RegistryRestorePlan | undefined>(
+          'registry',
+          planRestoreRegistry({
+            part: registry,
+            reader: options.backup.component('registry'),
+            config: config.registry,
+            usedIds: usedIdsOf(parts),
+            route: options.route,
+            rawTopicInBackup,
+            context,
+          }),
+          undefined,
+        )
       : undefined
   const postgresPlan =
     parts.postgres && config.postgres
-      ? planRestorePostgres({ part: parts.postgres, recoveryPoint: options.recoveryPoint, config: config.postgres, context })
+      ? planRestorePostgres({
+          part: parts.postgres,
+          recoveryPoint: options.recoveryPoint,
+          config: config.postgres,
+          context,
+          refuse: (error) => refusals.refuse('postgres', error),
+        })
       : undefined
   const topicPlan = async () => {
     // A plan that is refused is reported below; this one goes on to find what else is in the way.
@@ -75,19 +99,20 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     const workersDown = await workers.catch(() => false)
     const all =
       kafka === undefined ? noTopics : chooseTopics({ part: kafka, registry: owners.registry, connect: owners.connect, registryRaw, workersDown })
-    const chosen = kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options)
+    const chosen =
+      kafka === undefined ? { data: [], ofData: {}, ofInternal: {} } : withEnds(chooseForKafka(options.kafka, kafka, all, config.kafka), options)
     const topics = { ...all, data: chosen.data }
     const reader = options.backup.component('kafka')
     const plan = async (names: string[], choices: TopicChoices) =>
       kafka && config.kafka && names.length > 0
-        ? planRestoreTopics({ ...choices, part: kafka, reader, config: config.kafka, topics: names, context })
-        : { steps: [], findings: [] }
+        ? refusals.look('kafka', planRestoreTopics({ ...choices, part: kafka, reader, config: config.kafka, topics: names, context }), nothing)
+        : nothing
     const ofRegistry = await plan(topics.registry, chosen.ofInternal)
     const ofWorkers = await plan(topics.workers, chosen.ofInternal)
     const ofData = await plan(topics.data, chosen.ofData)
     const groups =
       kafka && config.kafka && !options.kafka.withoutGroups
-        ? await planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context })
+        ? await refusals.look('kafka', planRestoreGroups({ part: kafka, topics: topics.data, config: config.kafka, context }), [])
         : []
     // Beside working originals nobody asks about their rights.
     const wanted = options.kafka.acls === true
@@ -136,9 +161,11 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     workersDown,
     steps,
     findings: { topics: ofTopics.findings, others: ofTopics.others },
+    refused: refusals.findings,
   }
 }
 
+const nothing = { steps: [], findings: [] }
 const noTopics: TopicChoice = { registry: [], workers: [], data: [], evidence: [] }
 
 function step(component: ComponentName, text: string): PlanStep {
