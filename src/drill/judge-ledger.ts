@@ -25,10 +25,11 @@ export function judgeLedger(evidence: DrillEvidence, cut: string): CheckResult[]
 export function judgeCut(evidence: DrillEvidence): CheckResult[] {
   const { parts, finalEvents, resumedFrom, restoredLedger, baseline, history } = evidence
   if (!parts.includes('postgres') || !parts.includes('cdc')) return []
-  const events = finalEvents.filter(({ table, partition, offset }) => BigInt(offset) < BigInt(resumedFrom[table]?.[String(partition)] ?? '0'))
+  const events = finalEvents.filter((event) => !isBehind(event, resumedFrom))
+  const own = events.filter((event) => isBehind(event, evidence.began))
   return [
     oneCut([...historyOf(baseline), ...history], restoredLedger, events),
-    named('ledger-events at the cut', ledgerEvents(events, restoredLedger)),
+    named('ledger-events at the cut', ledgerEvents(mayRedeliver(evidence) ? withoutRedelivery(own).events : own, restoredLedger, baseline)),
     named('materialised at the cut', materialised(events, restoredLedger)),
   ]
 }
@@ -38,15 +39,15 @@ export function judgeResume(evidence: DrillEvidence): CheckResult[] {
   const { finalEvents, finalLedger, restoredLedger, history, wholeHistory, startBalance, resnapshot } = evidence
   const known = new Set(history.map(nameOf))
   const since = wholeHistory.filter((one) => !known.has(nameOf(one)))
-  const { events, redelivered } = mayRedeliver(evidence) ? withoutRedelivery(finalEvents) : { events: finalEvents, redelivered: 0 }
-  // A snapshot brings every row once more: there the newest state of each key is what counts.
-  const exact = resnapshot
-    ? []
-    : [counted(ledgerEvents(events, finalLedger), { redelivered }), noSnapshotAfterResume(finalEvents, evidence.resumedFrom)]
+  // A snapshot brings every row once more: there the newest state of each key counts, and exactly what was written behind it.
+  const [from, rows] = resnapshot ? [evidence.resumedFrom, restoredLedger] : [evidence.began, evidence.baseline]
+  const own = finalEvents.filter((event) => isBehind(event, from))
+  const { events, redelivered } = mayRedeliver(evidence) ? withoutRedelivery(own) : { events: own, redelivered: 0 }
   return [
-    ...exact,
+    counted(ledgerEvents(events, finalLedger, rows), { redelivered }),
+    noSnapshotAfterResume(finalEvents, evidence.resumedFrom),
     materialised(finalEvents, finalLedger),
-    wholeInTopics(resnapshot ? eventsSince(evidence) : finalEvents),
+    wholeInTopics(own),
     named('ledger-prefix after it', ledgerPrefix([...historyOf(restoredLedger), ...since], finalLedger, { lsn: 'FFFFFFFF/FFFFFFFF' })),
     ledgerInvariant(finalLedger, { balance: startBalance }),
     named('ledger-invariant in the topics', ledgerInvariant(materialise(finalEvents), { balance: startBalance })),
@@ -61,8 +62,8 @@ function mayRedeliver({ loss, fault }: DrillEvidence): boolean {
   return loss === 'connect' || (fault !== undefined && /^(connect|kafka|postgres) killed$/.test(fault.what))
 }
 
-function eventsSince({ finalEvents, resumedFrom }: DrillEvidence): ObservedEvent[] {
-  return finalEvents.filter(({ table, partition, offset }) => BigInt(offset) >= BigInt(resumedFrom[table]?.[String(partition)] ?? '0'))
+function isBehind({ table, partition, offset }: ObservedEvent, ends: Record<string, Record<string, string>>): boolean {
+  return BigInt(offset) >= BigInt(ends[table]?.[String(partition)] ?? '0')
 }
 
 /** A ledger as the history of somebody who wrote it long ago: all of it must be there. */

@@ -49,6 +49,7 @@ function goodDrill(): DrillEvidence {
     before: observation(),
     after: observation(),
     baseline: { transfers: [], entries: [], accounts: [] },
+    began: {},
     history,
     wholeHistory: [...history, again],
     restoredLedger: exampleLedger(3).ledger,

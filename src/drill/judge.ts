@@ -37,8 +37,9 @@ export interface DrillEvidence {
   resnapshot: boolean
   /** Of the ledger's transfers. */
   seed: number
-  /** The ledger before the writer's history began. */
+  /** The ledger before the writer's history began, and where each partition of its topics ended (`table → partition → offset`). */
   baseline: LedgerObservation
+  began: Record<string, Record<string, string>>
   before: PipelineObservation
   after: PipelineObservation
   /** The writer's history up to the loss of PostgreSQL (where that was left alone: up to the look at it), and the ledger then. */

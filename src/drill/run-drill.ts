@@ -48,6 +48,7 @@ export async function runDrill(plan: DrillPlan): Promise<EpisodeOutcome> {
     loss,
     reports: join(directory, '..', '..', '..'),
     writer: { seed },
+    fresh: true,
     phasesBefore: [...(plan.phasesBefore ?? []), ...phases],
   })
 }

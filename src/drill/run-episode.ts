@@ -30,6 +30,8 @@ export interface EpisodePlan extends Scene {
   /** Seconds that the writer goes on before the backup and between backup and loss. */
   writeSeconds: number
   writer: { seed: number; connections?: number; perSecond?: number; mix?: LedgerMix; firstEpoch?: number }
+  /** Nothing was written to the ledger yet: its whole history is judged, from the snapshot on. */
+  fresh: boolean
   /** What the ledger's accounts began with. */
   startBalance: number
   /** What the run took before: starting the servers, filling them. */
@@ -54,6 +56,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
   const { signal } = context
   const historyFile = join(directory, 'ledger.jsonl')
   const baseline = await observeLedger(pipeline.postgresUrl)
+  const began = plan.fresh ? {} : await currentEnds(pipeline)
   await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile, ...plan.writer })
   await untilWritten(writer, plan.writeSeconds, context)
   let faultOutcome: FaultOutcome | undefined
@@ -132,6 +135,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
     resnapshot: loss.resnapshot,
     seed: plan.writer.seed,
     baseline,
+    began,
     before,
     after,
     history,

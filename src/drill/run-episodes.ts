@@ -69,6 +69,7 @@ export async function runEpisodes(options: RunEpisodes): Promise<void> {
       try {
         open ??= await openStage(options, staging.context)
         const outcome = await oneEpisode({ open, request, loss, directory, options, phasesBefore: staging.phases, episode: ++episode })
+        open.episodes += 1
         end = { outcome }
       } catch (error) {
         if (context.signal.aborted) throw error
@@ -89,6 +90,8 @@ export async function runEpisodes(options: RunEpisodes): Promise<void> {
 interface OpenStage {
   stack: EmbeddedStack
   pipeline: DrillPipeline
+  /** How many drills it has behind it. */
+  episodes: number
 }
 
 async function openStage({ startStack, rows, sqlFiles }: RunEpisodes, context: Context): Promise<OpenStage> {
@@ -99,7 +102,7 @@ async function openStage({ startStack, rows, sqlFiles }: RunEpisodes, context: C
     const config = stack.config('file:///nowhere')
     const pipeline = pipelineOf(config)
     await preparePipeline({ stack, pipeline, rows, sqlFiles, binDirectory: config.postgres?.binDirectory, context })
-    return { stack, pipeline }
+    return { stack, pipeline, episodes: 0 }
   } catch (error) {
     await stack[Symbol.asyncDispose]()
     throw error
@@ -132,6 +135,8 @@ async function oneEpisode({ open, request, loss, directory, options, phasesBefor
     writeSeconds: request.writeSeconds,
     // Sequences of transactions that were lost are used again: their epochs are not.
     writer: { ...request.writer, firstEpoch: 100 * episode },
+    // The topics of the ledger's rows exist once the first was captured.
+    fresh: open.episodes === 0,
     startBalance: 1_000_000,
     phasesBefore: phasesBefore.filter(({ name }) => name === 'start the stack'),
     context: options.context,

@@ -5,26 +5,30 @@ import { type CheckResult, check, FindingList } from './check-result.ts'
  * The change events of the ledger's topics, over the whole history, are exactly the ledger: one event for every row of `ledger_transfer` and
  * `ledger_entry` with its values, none for a row that is not there; and for each account one event a version, counting up without a gap from
  * the first one (of the snapshot, or of its creation) to the version and balance that it has now. `events` names the tables so, in the order of
- * each partition.
+ * each partition. With a `baseline` the events are those since it: of its rows there is none, and versions go on from its own.
  */
-export function ledgerEvents(events: ObservedEvent[], ledger: LedgerObservation): CheckResult {
+export function ledgerEvents(events: ObservedEvent[], ledger: LedgerObservation, baseline: LedgerObservation = nothing): CheckResult {
   return check('ledger-events', 'kafka', () => {
     const list = new FindingList('kafka', 'the writer history and the events are in the run directory; datapipe verify BACKUP')
     const of = (table: string) => events.filter((event) => event.table === table)
     const rows = (table: string, key: string[], all: Record<string, string | number>[]) => compareRows(of(table), table, key, all, list)
-    rows('ledger_transfer', ['seq'], ledger.transfers)
-    rows('ledger_entry', ['seq', 'side'], ledger.entries)
+    const known = new Set(baseline.transfers.map(({ seq }) => seq))
+    const transfers = ledger.transfers.filter(({ seq }) => !known.has(seq))
+    const entries = ledger.entries.filter(({ seq }) => !known.has(seq))
+    rows('ledger_transfer', ['seq'], transfers)
+    rows('ledger_entry', ['seq', 'side'], entries)
     const byAccount = Map.groupBy(of('ledger_account'), (event) => event.key.id ?? '')
     for (const account of ledger.accounts) {
       const own = byAccount.get(String(account.id)) ?? []
       byAccount.delete(String(account.id))
-      compareVersions(own, account, list)
+      const { version } = baseline.accounts.find(({ id }) => id === account.id) ?? {}
+      compareVersions(own, account, { since: version === undefined ? undefined : BigInt(version), list })
     }
     for (const [id, [event]] of byAccount)
       list.harm('event-of-nothing', `ledger_account ${id}`, `an event of an account that is not there, at ${place(event)}`)
     const counts = {
-      transfers: ledger.transfers.length,
-      entries: ledger.entries.length,
+      transfers: transfers.length,
+      entries: entries.length,
       accounts: ledger.accounts.length,
       events: events.length,
       snapshotEvents: events.filter((event) => event.op === 'r').length,
@@ -32,6 +36,8 @@ export function ledgerEvents(events: ObservedEvent[], ledger: LedgerObservation)
     return { counts, findings: list.findings, compared: Math.min(counts.transfers, counts.events) }
   })
 }
+
+const nothing: LedgerObservation = { transfers: [], entries: [], accounts: [] }
 
 function place(event: ObservedEvent | undefined): string {
   return event === undefined ? 'nowhere' : `${event.table}/${event.partition}/${event.offset}`
@@ -66,21 +72,27 @@ function compareRows(events: ObservedEvent[], table: string, key: string[], rows
     list.harm('event-of-nothing', `${table} ${name}`, `an event of a row that is not there, at ${own.map(place).join(' and ')}`, table)
 }
 
-function compareVersions(events: ObservedEvent[], account: LedgerObservation['accounts'][number], list: FindingList): void {
+function compareVersions(
+  events: ObservedEvent[],
+  account: LedgerObservation['accounts'][number],
+  { since, list }: { since: bigint | undefined; list: FindingList },
+): void {
   const item = `ledger_account ${account.id}`
   const [first] = events
   if (first === undefined) {
+    if (since === BigInt(account.version)) return
     list.harm('event-missing', item, 'no event for the account', 'ledger_account')
     return
   }
   if (events.some((event) => event.partition !== first.partition))
     list.harm('key-in-two-partitions', item, 'one key, several partitions: its order is lost', 'ledger_account')
-  if (first.op !== 'r' && first.op !== 'c')
+  if (since === undefined && first.op !== 'r' && first.op !== 'c')
     list.harm('event-missing', item, `its history begins with op ${first.op} at ${place(first)}`, 'ledger_account')
-  let last: bigint | undefined
+  let last = since
   for (const event of events) {
     const version = BigInt(event.after?.version ?? -1)
-    if (event !== first && event.op !== 'u') list.harm('event-unexpected', item, `op ${event.op} at ${place(event)}`, 'ledger_account')
+    if ((event !== first || since !== undefined) && event.op !== 'u')
+      list.harm('event-unexpected', item, `op ${event.op} at ${place(event)}`, 'ledger_account')
     if (last !== undefined && version === last) list.harm('event-doubled', item, `version ${version} again at ${place(event)}`, 'ledger_account')
     else if (last !== undefined && version < last)
       list.harm('event-reordered', item, `version ${version} after ${last} at ${place(event)}`, 'ledger_account')

@@ -122,6 +122,17 @@ describe('ledger events', () => {
     const result = spoil((events) => ((events.findLast(({ table }) => table === 'ledger_account') as ObservedEvent).partition = 1))
     expect(result).toMatchObject({ verdict: 'fail', findings: [{ code: 'key-in-two-partitions', item: 'ledger_account 2' }] })
   })
+  test('since a baseline: what was there before has no event, and versions go on', () => {
+    const { events, ledger } = exampleLedger(4)
+    const baseline = exampleLedger(3).ledger
+    const since = events.slice(17)
+    expect(ledgerEvents(since, ledger, baseline)).toMatchObject({ verdict: 'pass', counts: { transfers: 1, entries: 2 } })
+    expect(ledgerEvents(since.slice(1), ledger, baseline).findings).toMatchObject([{ code: 'event-missing', item: 'ledger_account 1' }])
+    expect(ledgerEvents(events.slice(12), ledger, baseline).findings.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['event-of-nothing', 'event-doubled']),
+    )
+    expect(ledgerEvents([], baseline, baseline).findings.filter(({ severity }) => severity === 'harm')).toEqual([])
+  })
   test('no events and no ledger are unknown', () => {
     expect(ledgerEvents([], { transfers: [], entries: [], accounts: [] }).verdict).toBe('unknown')
   })

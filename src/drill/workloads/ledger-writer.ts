@@ -42,7 +42,7 @@ export class LedgerWriter implements AsyncDisposable {
   private nextSeq = 0n
   private random: number
   private running = false
-  private waiting = 0
+  private long = 0
   private workers: Promise<void>[] = []
 
   private constructor(options: LedgerWriterOptions) {
@@ -124,8 +124,18 @@ export class LedgerWriter implements AsyncDisposable {
 
   /** One transaction. False when the connection is no longer to be used. */
   private async commit(client: Client): Promise<boolean> {
-    const { epoch } = this
     const shape = this.shape()
+    if (shape !== 'long') return this.transaction(client, shape)
+    this.long += 1
+    try {
+      return await this.transaction(client, shape)
+    } finally {
+      this.long -= 1
+    }
+  }
+
+  private async transaction(client: Client, shape: LedgerShape): Promise<boolean> {
+    const { epoch } = this
     const transfers = Array.from({ length: transfersOf(shape) }, () => this.transfer())
     const tx = `${epoch}/${transfers[0]?.seq}`
     const at = () => new Date().toISOString()
@@ -172,18 +182,20 @@ export class LedgerWriter implements AsyncDisposable {
     const { mix, connections } = this.options
     const shapes = ledgerShapes.flatMap((shape) => Array.from({ length: mix[shape] }, () => shape))
     const chosen = shapes[this.pick(shapes.length) - 1] ?? 'plain'
-    return chosen === 'long' && this.waiting >= connections - 1 ? 'plain' : chosen
+    return chosen === 'long' && this.long >= connections - 1 ? 'plain' : chosen
   }
 
   private async othersCommitted(client: Client): Promise<void> {
     const target = this.counts.ok + 15
     let gone = false
-    client.once('end', () => (gone = true))
-    this.waiting += 1
+    const end = () => {
+      gone = true
+    }
+    client.once('end', end)
     try {
       while (this.running && !gone && this.counts.ok < target) await sleep(20)
     } finally {
-      this.waiting -= 1
+      client.off('end', end)
     }
   }
 
