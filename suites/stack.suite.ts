@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentContext } from '../src/base/context.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
 import { type StackStatus, type StackUpResult, stackDown, stackStatus, stackStop, stackUp } from '../src/commands/stack.ts'
 import { type EmbeddedStack, openEmbeddedStack, startEmbeddedStack } from '../src/stack/embedded/index.ts'
 import { datapipeJson, resultOf } from './cli.ts'
@@ -217,6 +219,34 @@ test('stack up, status and down as people type them: the servers outlive the com
     await stack('down')
     throw error
   } finally {
+    await rm(parent, { recursive: true, force: true })
+  }
+})
+
+test('the commands that stack up prints are all that it takes: a table, its connector, a backup', async ({ signal }) => {
+  const parent = await mkdtemp(join(tmpdir(), 'datapipe-stack-play-'))
+  await chmod(parent, 0o755)
+  const stack = (...args: string[]) => datapipeJson(['stack', ...args], { env: { TMPDIR: parent }, cwd: parent, signal })
+  try {
+    const { configFile, next } = resultOf<StackUpResult>(await expectSuccess(stack('up')))
+    const [psql, curl, ...rest] = next.map(({ command }) => command)
+    for (const command of [psql, curl]) await promisify(execFile)('sh', ['-c', command ?? 'false'], { signal })
+    expect(rest).toEqual(['check', 'backup', 'restore latest --dry-run'].map((command) => `datapipe ${command} --config ${configFile}`))
+    const datapipe = (...args: string[]) => datapipeJson([...args, '--config', configFile], { cwd: parent, signal })
+    let seen: { name: string; verdict: string; detail: string }[] = []
+    await waitUntil(
+      async () => {
+        seen = resultOf<{ items: typeof seen }>(await datapipe('check')).items.filter(({ name }) => name.includes('of play'))
+        return seen.some(({ name, verdict, detail }) => name.startsWith('offset of play') && verdict === 'pass' && detail === '1 offsets')
+      },
+      { what: 'an offset of the connector', timeoutMs: 180_000, everyMs: 500, signal, lastWords: () => JSON.stringify(seen) },
+    )
+    await expectSuccess(datapipe('check'))
+    const backup = resultOf<{ recoveryPoint: object }>(await expectSuccess(datapipe('backup')))
+    expect(backup.recoveryPoint).toMatchObject({ kind: 'barrier', kafka: { endOffsets: { 'play.public.item': { 0: expect.anything() as string } } } })
+    expect((await datapipe('restore', 'latest', '--dry-run')).exitCode).toBe(20)
+  } finally {
+    await stack('down')
     await rm(parent, { recursive: true, force: true })
   }
 })

@@ -6,6 +6,7 @@ import { DatapipeError } from '../base/errors.ts'
 import type { ComponentName } from '../base/events.ts'
 import { type EmbeddedStack, openEmbeddedStack, startEmbeddedStack } from '../stack/embedded/index.ts'
 import { listRuns } from '../stack/embedded/list-runs.ts'
+import { type NextCommand, playCommands } from '../stack/embedded/play.ts'
 
 export interface StackUpOptions {
   context: Context
@@ -26,6 +27,8 @@ export interface StackUpResult {
   /** A `datapipe.yaml` for the stack, as text and as a file in its directory; secrets are references to files. */
   configText: string
   configFile: string
+  /** What to type first. */
+  next: NextCommand[]
   servers: ServerStatus[]
   versions: Record<string, string>
 }
@@ -56,7 +59,8 @@ export async function stackUp(options: StackUpOptions): Promise<StackUpResult> {
   const configText = stack.configText(repositoryUrl)
   const configFile = join(stack.directory, 'datapipe.yaml')
   await writeFile(configFile, configText, { mode: 0o600 })
-  return { directory: stack.directory, configText, configFile, servers: await stack.status(), versions: await stack.versions() }
+  const next = await playCommands(stack, configFile)
+  return { directory: stack.directory, configText, configFile, next, servers: await stack.status(), versions: await stack.versions() }
 }
 
 /** Stops every server and removes the directory, data included. */

@@ -9,6 +9,7 @@ import { checkText } from './check.ts'
 import { diffText } from './diff.ts'
 import { importText } from './import.ts'
 import { restoreText } from './restore.ts'
+import { stackUpText } from './stack.ts'
 import { wipeText } from './wipe.ts'
 
 const fixture = pathToFileURL(join(import.meta.dirname, '../../../fixtures/backups/format-1')).href
@@ -195,4 +196,10 @@ and then:        datapipe backup --merge --id ${id}
   const shard = { exitCode: 0, id, shard: 2, shards: 2, already: false, partitions: 7, bytes: 2_000_000, records: 800, seconds: 3 }
   expect(backupShardText(shard)).toBe(`shard 2/2 of backup ${id} is stored: 7 partitions, 800 records, 2.0 MB new, in 3.0 s\n`)
   expect(backupShardText({ ...shard, already: true })).toBe(`shard 2/2 of backup ${id} was stored before\n`)
+})
+
+test('stack up: commands to go on with stand behind the configuration, each with its reason', () => {
+  const next = [{ why: 'a backup', command: 'datapipe backup --config /s/datapipe.yaml' }]
+  const text = stackUpText({ directory: '/s', configText: 'kafka: {}', configFile: '/s/datapipe.yaml', next, servers: [], versions: {} })
+  expect(text).toContain('kafka: {}\n\nnext, for example:\n  # a backup\n  datapipe backup --config /s/datapipe.yaml\n\nstop it with: ')
 })

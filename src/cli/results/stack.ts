@@ -2,13 +2,15 @@ import type { ServerStatus, StackStatus, StackUpResult } from '../../commands/st
 import { formatBytes, formatTable } from '../render/format.ts'
 
 /** Where the servers are, and the configuration that reaches them. */
-export function stackUpText({ directory, configText, configFile, servers, versions }: StackUpResult): string {
+export function stackUpText({ directory, configText, configFile, next, servers, versions }: StackUpResult): string {
   return [
     `stack in ${directory}\n`,
     serversText(servers),
     versionsText(versions),
     `\nconfiguration in ${configFile}:\n\n`,
     configText.endsWith('\n') ? configText : `${configText}\n`,
+    `\nnext, for example:\n`,
+    ...next.map(({ why, command }) => `  # ${why}\n  ${command}\n`),
     `\nstop it with: datapipe stack down --directory ${directory}\n`,
   ].join('')
 }
