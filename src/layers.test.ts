@@ -105,7 +105,7 @@ function layerFaults(imports: Import[]): string[] {
     .map(({ from, to }) => `${from} imports ${to}`)
 }
 
-const drivers = /^(@platformatic\/kafka|kafkajs|@kafkajs\/.*|pg|avsc|@aws-sdk\/.*)$/
+const drivers = /^(@platformatic\/.*|@node-rs\/.*|kafkajs|@kafkajs\/.*|pg|avsc|@aws-sdk\/.*)$/
 /** Area → packages it may name. Node's own modules are free. */
 const packages: [RegExp, (file: string) => boolean][] = [
   [drivers, (file) => /^(clients|drill)\//.test(file)],

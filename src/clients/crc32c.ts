@@ -15,11 +15,10 @@ export function crc32cAfter(before: number, bytes: Uint8Array): number {
   return native === undefined ? crc32cOf(bytes, 0, bytes.length, before) : native(bytes, before) >>> 0
 }
 
-/** An optional dependency of the Kafka driver's. */
+/** An optional dependency: there are machines without a build of it. */
 function loadNative(): Update | undefined {
-  const own = createRequire(import.meta.url)
   try {
-    return (createRequire(own.resolve('@platformatic/kafka'))('@node-rs/crc32') as { crc32c: Update }).crc32c
+    return (createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: Update }).crc32c
   } catch (error) {
     if (error instanceof Error) return undefined
     throw error

@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { kafkaDriver } from './driver.ts'
+import { DatapipeError } from '../../base/errors.ts'
+import { wasmCodecs } from './wasm-codecs.ts'
 
 /** The five codecs of the record batch format; the index is the value of the three lowest attribute bits. */
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -17,8 +18,10 @@ export function decompress(codec: Codec, bytes: Buffer): Buffer {
       return gunzipSync(bytes)
     case 'zstd':
       return zstdDecompressSync(bytes)
-    default:
-      return kafkaDriver().compressionsAlgorithms[codec].decompressSync(bytes)
+    case 'lz4':
+      return wasmCodecs().lz4Decompress(bytes)
+    case 'snappy':
+      return unsnap(bytes)
   }
 }
 
@@ -31,7 +34,29 @@ export function compress(codec: Codec, bytes: Buffer): Buffer {
       return gzipSync(bytes)
     case 'zstd':
       return zstdCompressSync(bytes)
-    default:
-      return kafkaDriver().compressionsAlgorithms[codec].compressSync(bytes)
+    case 'lz4':
+      return wasmCodecs().lz4Compress(bytes)
+    case 'snappy':
+      return wasmCodecs().snappyCompress(bytes)
   }
+}
+
+const xerialMagic = Buffer.from('\x82SNAPPY\0', 'latin1')
+/** The magic and two versions, INT32 each. */
+const xerialHeader = 16
+
+/** Raw snappy, or xerial's frames of it: [length INT32, snappy] to the end. */
+function unsnap(bytes: Buffer): Buffer {
+  const { snappyDecompress } = wasmCodecs()
+  if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) return snappyDecompress(bytes)
+  const pieces: Buffer[] = []
+  for (let at = xerialHeader; at < bytes.length; ) {
+    const from = at + 4
+    const to = from > bytes.length ? Number.POSITIVE_INFINITY : from + bytes.readUInt32BE(at)
+    if (to > bytes.length)
+      throw new DatapipeError('kafka-corrupt', `a snappy frame at byte ${at} goes beyond the ${bytes.length} bytes of its records`)
+    pieces.push(snappyDecompress(bytes.subarray(from, to)))
+    at = to
+  }
+  return Buffer.concat(pieces)
 }

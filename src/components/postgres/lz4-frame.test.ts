@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { kafkaDriver } from '../../clients/kafka/driver.ts'
+import { compress as compressAs } from '../../clients/kafka/compression.ts'
 import { lz4Decompressor } from './lz4-frame.ts'
 
 async function plain(bytes: Buffer, size = 1 << 16): Promise<Buffer> {
@@ -12,7 +12,7 @@ async function plain(bytes: Buffer, size = 1 << 16): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-const compress = (bytes: Buffer) => kafkaDriver().compressionsAlgorithms.lz4.compressSync(bytes) as Buffer
+const compress = (bytes: Buffer) => compressAs('lz4', bytes)
 /** Pages of a table, more or less: repeats near and far, of every length, and stretches that do not compress. */
 const pages = Buffer.concat(
   Array.from({ length: 300 }, (_, page) =>
