@@ -32,7 +32,8 @@ export type SourceValues = readonly unknown[]
 export function eventOf([op, server, txId, lsn, sequence, snapshot]: SourceValues): (RecordMeaning & { kind: 'event' }) | undefined {
   const xid = integerOf(txId)
   const position = integerOf(lsn)
-  if (xid === undefined && position === undefined) return undefined
+  // Rows of an incremental snapshot have neither (seen on Debezium 3.6).
+  if (xid === undefined && position === undefined && snapshot !== 'incremental') return undefined
   const operation = typeof op === 'string' ? op : undefined
   return {
     kind: 'event',

@@ -116,7 +116,12 @@ test('an envelope in Avro says where it belongs, whatever stands before its sour
     previousCommit: undefined,
     snapshot: 'initial',
   })
-  expect(reader(record(framed(1, { ...event, op: 'r', source: { ...block, snapshot: 'incremental' } })))).toMatchObject({ snapshot: 'incremental' })
+  const incremental = { ...block, snapshot: 'incremental', txId: null, lsn: null, sequence: null }
+  expect(reader(record(framed(1, { ...event, op: 'r', source: incremental })))).toMatchObject({
+    kind: 'event',
+    snapshot: 'incremental',
+    xid: undefined,
+  })
 })
 
 test('an envelope in JSON, with its schema and without it, numbers beyond 2^53 too', () => {

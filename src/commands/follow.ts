@@ -10,9 +10,11 @@ import { initRepository } from '../repository/marker.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import type { BackupWriter } from '../repository/write-backup.ts'
 import type { Storage } from '../storage/storage.ts'
+import { capturingConnectors } from './backup/capturing.ts'
 import { beginBackup, newBackup } from './backup/begin.ts'
 import { type HeldBase, holdBase } from './backup/hold-base.ts'
 import { recording } from './backup/recording.ts'
+import { refuseUncuttable } from './cut/refuse-uncuttable.ts'
 import { lookAtSources } from './backup/sources.ts'
 import { type SettledEnds, settledNow, stillUseful } from './backup/settled-ends.ts'
 import { makeSpool } from './backup/spool.ts'
@@ -95,6 +97,7 @@ export async function follow(options: FollowOptions, outer: Context): Promise<Fo
       const writer = next ?? (await beginBackup({ storage, fresh: false, config, context }))
       const startedAt = context.now().toISOString()
       const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+      if (options.withoutBarrier) refuseUncuttable(capturingConnectors(sources))
       const now = await settledNow(config, sources.topics, context)
       if (now !== undefined) settled.push(now)
       held =

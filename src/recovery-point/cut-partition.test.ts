@@ -215,3 +215,18 @@ test('a tombstone that names no transaction is refused only where the cut may pa
   expect(refusalOf([event('kept'), anonymous, event('later')])).toMatchObject({ offset: 1n })
   expect(refusalOf([event('kept'), anonymous])).toMatchObject({ offset: 1n })
 })
+
+test('what no position places goes where the cut falls, and stays before what belongs', () => {
+  const event = (belonging: 'kept' | 'later'): CutRecord => ({ kind: 'event', belonging, identity: () => '' })
+  const endOf = (records: CutRecord[]) => {
+    const partition = cutPartition()
+    for (const [offset, record] of records.entries()) partition.see(BigInt(offset), record)
+    expect(partition.refusal()).toBeUndefined()
+    return partition.end
+  }
+  const row: CutRecord = { kind: 'unplaced' }
+  expect(endOf([row, event('kept'), row, event('kept')])).toBeUndefined()
+  expect(endOf([row, event('kept'), row, row, event('later'), row])).toBe(2n)
+  expect(endOf([event('kept'), row, event('kept'), row])).toBe(3n)
+  expect(endOf([event('kept'), row, { kind: 'anonymous' }])).toBe(1n)
+})

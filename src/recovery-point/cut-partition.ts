@@ -8,6 +8,11 @@ export type CutRecord =
   | { kind: 'follower' }
   /** Belongs to a transaction that it does not name: a tombstone without its delete. */
   | { kind: 'anonymous' }
+  /**
+   * A row of an incremental snapshot, which carries neither transaction nor LSN: it shows its table as of some moment between the events
+   * around it. Where the cut falls there it goes: the snapshot can be taken again, a row from behind the cut cannot be unread.
+   */
+  | { kind: 'unplaced' }
 
 export interface PartitionCut {
   see(offset: bigint, record: CutRecord): void
@@ -31,6 +36,7 @@ const mostBehind = 1_000_000
  */
 export function cutPartition(): PartitionCut {
   let end: bigint | undefined
+  let unplaced: bigint | undefined
   let anonymous: bigint | undefined
   let refused: { offset: bigint; reason: string } | undefined
   const behind = new Map<string, bigint>()
@@ -40,8 +46,10 @@ export function cutPartition(): PartitionCut {
   return {
     see(offset, record) {
       if (record.kind === 'follower') return
-      if (record.kind === 'anonymous') {
-        if (end === undefined) anonymous ??= offset
+      if (record.kind !== 'event') {
+        if (end !== undefined) return
+        if (record.kind === 'anonymous') anonymous ??= offset
+        else unplaced ??= offset
         return
       }
       const { belonging } = record
@@ -50,18 +58,20 @@ export function cutPartition(): PartitionCut {
         return
       }
       if (belonging === 'kept') {
-        if (end === undefined) anonymous = undefined
-        else if (behind.size >= mostBehind) refuse(offset, `more than ${mostBehind} events that belong lie behind others that do not`)
+        if (end === undefined) {
+          anonymous = undefined
+          unplaced = undefined
+        } else if (behind.size >= mostBehind) refuse(offset, `more than ${mostBehind} events that belong lie behind others that do not`)
         else {
           const identity = record.identity()
           if (!behind.has(identity)) behind.set(identity, offset)
         }
         return
       }
-      end ??= offset
+      end ??= unplaced ?? offset
     },
     get end() {
-      return end
+      return end ?? unplaced
     },
     behind,
     prove(identity) {
@@ -69,7 +79,8 @@ export function cutPartition(): PartitionCut {
     },
     refusal() {
       if (refused !== undefined) return refused
-      if (anonymous !== undefined) return { offset: anonymous, reason: 'a tombstone without the delete that it follows names no transaction' }
+      if (anonymous !== undefined && (unplaced === undefined || anonymous < unplaced))
+        return { offset: anonymous, reason: 'a tombstone without the delete that it follows names no transaction' }
       const [first] = behind
       if (first === undefined) return undefined
       return {

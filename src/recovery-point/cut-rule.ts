@@ -3,7 +3,7 @@ import type { TransactionLog } from './transaction-log.ts'
 
 /** What a change event says of its transaction (Debezium's `source`); undefined where it does not say. */
 export interface EventPosition {
-  /** `source.txId`: the top-level transaction, 32 bits. Of an incremental snapshot's row: the transaction whose change closed its window. */
+  /** `source.txId`: the top-level transaction, 32 bits. */
   xid: bigint | undefined
   /** `source.lsn`: where the change stands; of an initial snapshot's row where the snapshot was taken. */
   lsn: Lsn | undefined

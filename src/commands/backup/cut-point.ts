@@ -44,6 +44,7 @@ export async function cutPoint(options: CutPointOptions): Promise<CutPoint> {
       log: behind.log,
       lsn,
       settled: settled && settledOffsets(settled, captured.kafka),
+      unplacedStay: kind === 'barrier',
       context,
     })
     if (kind === 'transaction') return { kind, ends, findings }

@@ -5,7 +5,9 @@ import { startWalCapture } from '../../components/postgres/capture-wal.ts'
 import { lockRepository } from '../../repository/lock.ts'
 import { initRepository } from '../../repository/marker.ts'
 import { openStorage } from '../../storage/open-storage.ts'
+import { refuseUncuttable } from '../cut/refuse-uncuttable.ts'
 import { beginBackup } from './begin.ts'
+import { capturingConnectors } from './capturing.ts'
 import { recording } from './recording.ts'
 import { lookAtSources } from './sources.ts'
 import { settledNow } from './settled-ends.ts'
@@ -36,6 +38,7 @@ export async function withPrepared<T>(options: PrepareOptions, outer: Context, u
   // First of all: a killed backup may have left connectors stopped, and what is looked at next must be the pipeline as it is meant to be.
   const writer = await beginBackup({ storage, fresh: options.fresh ?? false, config, context })
   const sources = await inPhase(context, 'look at the servers', () => lookAtSources(config, context))
+  if (options.withoutBarrier) refuseUncuttable(capturingConnectors(sources))
   const settled = await settledNow(config, sources.topics, context)
   await using spool = await makeSpool(context)
   const { postgres } = config

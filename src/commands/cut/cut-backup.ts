@@ -19,6 +19,7 @@ export interface CutBackupOptions {
   lsn: Lsn
   /** Records of `topic/partition` below this offset are known to belong. */
   settled?: ReadonlyMap<string, bigint> | undefined
+  unplacedStay?: boolean
   context: Context
 }
 
@@ -28,7 +29,7 @@ export interface CutBackupOptions {
  * which belong to a moment and to no transaction. Throws as `cutTopics`.
  */
 export async function cutBackup(options: CutBackupOptions): Promise<CutTopicsResult> {
-  const { parts, readers, log, lsn, settled, context } = options
+  const { parts, readers, log, lsn, settled, unplacedStay = false, context } = options
   const { kafka } = parts
   const nothing: CutTopicsResult = { ends: new Map(), findings: [], counts: { topics: 0, partitions: 0, read: 0, removed: 0 }, others: [] }
   if (kafka === undefined) return nothing
@@ -39,7 +40,7 @@ export async function cutBackup(options: CutBackupOptions): Promise<CutTopicsRes
   const topics = topicsToCut(names, connectors, storedSchemas(snapshot))
   const looked = new Set(topics.map(({ name }) => name))
   const result = await inPhase(context, 'cut topics', () =>
-    cutTopics({ part: kafka, reader: readers.kafka, topics, log, lsn, ...(settled && { settled }), context }),
+    cutTopics({ part: kafka, reader: readers.kafka, topics, log, lsn, ...(settled && { settled }), unplacedStay, context }),
   )
   return { ...result, others: [...names.filter((name) => !looked.has(name)), ...result.others] }
 }

@@ -24,7 +24,7 @@ interface Line {
   key?: string
   op?: string
   xid?: number | null
-  lsn?: number
+  lsn?: number | null
   before?: number
   snapshot?: string
   server?: string
@@ -147,12 +147,40 @@ test('a message outside of transactions belongs by its own LSN', async () => {
   ]).toEqual([['t/0', 1n]])
 })
 
+test('rows of an incremental snapshot say nothing: they stay before an event that belongs, and go where the cut falls', async () => {
+  const row = { op: 'r', xid: null, lsn: null, snapshot: 'incremental' }
+  const inside = await cut(backupOf([[row, {}, row, {}, { xid: 8 }, row]]))
+  expect([...inside.ends]).toEqual([['t/0', 4n]])
+  expect(inside).toMatchObject({ counts: { removed: 2 }, findings: [{ severity: 'warning', code: 'snapshot-cut', item: 't' }] })
+  const across = await cut(
+    backupOf([
+      [{}, row, row, { xid: 8 }],
+      [{}, row],
+    ]),
+  )
+  expect([...across.ends]).toEqual([
+    ['t/0', 1n],
+    ['t/1', 1n],
+  ])
+  expect(across.counts.removed).toBe(4)
+  expect((await cut(backupOf([[row, {}]]))).findings).toEqual([])
+  expect([
+    ...(
+      await cut(
+        backupOf([
+          [{}, row],
+          [row, { xid: 8 }],
+        ]),
+        { unplacedStay: true },
+      )
+    ).ends,
+  ]).toEqual([['t/1', 1n]])
+})
+
 test('a snapshot behind the cut is told, as is compaction before it', async () => {
   const row = { op: 'r', xid: 8, lsn: 300, snapshot: 'true' }
   const initial = await cut(backupOf([[row, { ...row, snapshot: 'last' }]]))
   expect(initial.findings).toMatchObject([{ severity: 'harm', code: 'snapshot-after-cut', item: 't' }])
-  const incremental = await cut(backupOf([[{}, { ...row, snapshot: 'incremental' }]]))
-  expect(incremental.findings).toMatchObject([{ severity: 'warning', code: 'snapshot-cut', item: 't' }])
   const compacted = await cut(backupOf([[{}, { xid: 8 }]], { 'cleanup.policy': 'compact' }))
   expect(compacted.findings).toMatchObject([{ severity: 'warning', code: 'compacted-before-cut', item: 't/0' }])
 })

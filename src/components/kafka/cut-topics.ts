@@ -27,6 +27,8 @@ export interface CutTopicsOptions extends Cut {
   topics: CutTopic[]
   /** Records of `topic/partition` below this offset are known to belong: they are not read. */
   settled?: ReadonlyMap<string, bigint>
+  /** The topics were stored while their connectors stood still: what no position places belongs. */
+  unplacedStay?: boolean
   context: Context
 }
 
@@ -96,6 +98,7 @@ async function cutOne(work: PartitionWork): Promise<PartitionCut | 'foreign'> {
   const cut = cutPartition()
   // Behind settled records it may follow one of them.
   let before: Before = from > partition.startOffset ? 'unread' : undefined
+  let gone = nothingGone()
   let known = topic.captured
   for await (const record of recordsFrom(work, from)) {
     const meaning = topic.meaning(record)
@@ -107,8 +110,10 @@ async function cutOne(work: PartitionWork): Promise<PartitionCut | 'foreign'> {
     if (meaning.kind === 'event') known = true
     seen.read++
     cut.see(record.offset, cutRecord(record, meaning, before, options))
-    if (cut.end !== undefined) countRemoved(meaning, seen)
-    else seen.kept++
+    if (cut.end === undefined) {
+      seen.kept++
+      gone = nothingGone()
+    } else countGone(meaning, gone)
     before = { key: record.key, deletes: deletes(meaning) }
   }
   if (cut.behind.size > 0) {
@@ -120,16 +125,28 @@ async function cutOne(work: PartitionWork): Promise<PartitionCut | 'foreign'> {
   }
   const refusal = cut.refusal()
   if (refusal !== undefined) throw notPossible(`${item}/${refusal.offset}`, refusal.reason)
+  seen.removed += gone.records
+  seen.snapshots.initial += gone.initial
+  seen.snapshots.incremental += gone.incremental
   return cut
+}
+
+/** Behind the end as far as it is known: an event that belongs may still move it. */
+const nothingGone = () => ({ records: 0, initial: 0, incremental: 0 })
+
+function countGone(meaning: RecordMeaning, gone: ReturnType<typeof nothingGone>): void {
+  gone.records++
+  if (meaning.kind === 'event' && meaning.snapshot !== 'none') gone[meaning.snapshot]++
 }
 
 /** The record before it in its partition. */
 type Before = { key: Buffer | null; deletes: boolean } | 'unread' | undefined
 
-function cutRecord(record: KafkaRecord, meaning: RecordMeaning, before: Before, cut: Cut): CutRecord {
+function cutRecord(record: KafkaRecord, meaning: RecordMeaning, before: Before, cut: Cut & Pick<CutTopicsOptions, 'unplacedStay'>): CutRecord {
   if (meaning.kind !== 'event') {
     return { kind: follows(record, before) ? 'follower' : 'anonymous' }
   }
+  if (meaning.snapshot === 'incremental') return { kind: cut.unplacedStay ? 'follower' : 'unplaced' }
   const belonging = belongsToCut({ ...meaning, initialSnapshot: meaning.snapshot === 'initial' }, cut)
   return { kind: 'event', belonging, identity: () => identityOf(record, meaning) }
 }
@@ -151,15 +168,10 @@ function identityOf({ key }: KafkaRecord, { op, xid, lsn, snapshot }: RecordMean
 function foreignReason(meaning: RecordMeaning, { servers }: CutTopic): string | undefined {
   if (meaning.kind === 'foreign') return meaning.reason
   if (meaning.kind === 'tombstone' || meaning.server === undefined || servers.has(meaning.server)) {
-    const placed = meaning.kind === 'tombstone' || meaning.xid !== undefined || meaning.op === 'm' || meaning.snapshot === 'initial'
+    const placed = meaning.kind === 'tombstone' || meaning.xid !== undefined || meaning.op === 'm' || meaning.snapshot !== 'none'
     return placed ? undefined : 'it names no transaction (source.txId)'
   }
   return `it comes from another connector, ${meaning.server}`
-}
-
-function countRemoved(meaning: RecordMeaning, seen: Seen): void {
-  seen.removed++
-  if (meaning.kind === 'event' && meaning.snapshot !== 'none') seen.snapshots[meaning.snapshot]++
 }
 
 /** Committed records of a stored partition at or behind an offset, one by one. */
@@ -190,7 +202,7 @@ function snapshotFindings(topic: string, { snapshots, kept }: Seen): Finding[] {
     return [finding('harm', 'snapshot-after-cut', topic, message, next)]
   }
   if (snapshots.incremental === 0) return []
-  const message = `${snapshots.incremental} rows of an incremental snapshot come behind the cut: as of the cut that snapshot was not over, and it does not go on by itself`
+  const message = `${snapshots.incremental} rows of an incremental snapshot stand behind the cut, or where it falls: they are left out, and that snapshot does not go on by itself`
   return [finding('warning', 'snapshot-cut', topic, message, next)]
 }
 
