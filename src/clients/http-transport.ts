@@ -1,6 +1,10 @@
-import { Agent, request as requestPlain } from 'node:http'
-import { Agent as SecureAgent, request as requestSecure } from 'node:https'
+import { createRequire } from 'node:module'
 import type { TlsConfig } from '../base/config.ts'
+
+// `import` of node:http reads its WebSocket, for which Node loads the whole of undici: 25 ms at the start of every command.
+const load = createRequire(import.meta.url)
+const { Agent, request: requestPlain } = load('node:http') as typeof import('node:http')
+const { Agent: SecureAgent, request: requestSecure } = load('node:https') as typeof import('node:https')
 
 export interface HttpMessage {
   headers: Record<string, string>
