@@ -1,7 +1,7 @@
 import { DatapipeError } from '../base/errors.ts'
 import { lossNames } from '../commands/loss-names.ts'
 import type { CommandInput } from './command-input.ts'
-import { drillRoutes } from './options.ts'
+import { drillRoutes } from './drill-options.ts'
 import { type CommandCall, defined, type Outcome, outcome } from './outcome.ts'
 
 /** Drills of `--loss`, `--all`, `--runs` and `--analyze`; undefined when none of them was said. */

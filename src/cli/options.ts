@@ -3,15 +3,10 @@ import { columnChoices, exportFormats } from '../commands/export/columns.ts'
 import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
-import { severalDrills } from './drill-options.ts'
+import { drillCommand } from './drill-options.ts'
 
 export const registryRoutes = ['auto', 'native', 'rest-import', 'raw-topic'] as const
-export const drillRoutes = ['auto', 'native', 'raw-topic'] as const
-export const stackKinds = ['auto', 'embedded', 'containers'] as const
-export const imageProfiles = ['local', 'official'] as const
-export const drillWays = ['engine', 'original'] as const
 export const imageReleases = ['trixie', 'bookworm'] as const
-export const archiveModes = ['directory', 'receive'] as const
 
 const registryRoute: OptionSpec = {
   flags: '--registry-route ROUTE',
@@ -179,9 +174,12 @@ export const commandTable: readonly CommandSpec[] = [
       { name: 'A', text: 'live, or a backup: an id, the beginning of one, or latest', required: true },
       { name: 'B', text: 'the same; with --against live means the other servers', required: true },
     ],
-    options: [{ flags: '--against FILE', text: 'the configuration of the servers that B means by live' }],
+    options: [
+      { flags: '--against FILE', text: 'the configuration of the servers that B means by live' },
+      { flags: '--to POINT', text: 'take the backup at another moment than its own point, as `restore --to` does' },
+    ],
     answers: { [answers.no]: 'they differ', [answers.unknown]: 'something could not be compared' },
-    examples: ['diff latest live', 'diff live live --against restored.yaml'],
+    examples: ['diff latest live', 'diff live live --against restored.yaml', 'diff latest live --to 2026-11-25T09:00:00Z'],
   },
   {
     name: 'rows',
@@ -269,46 +267,7 @@ export const commandTable: readonly CommandSpec[] = [
       'import lines.json --topic orders --columns key value --key-schema 3 --value-schema orders-value:2',
     ],
   },
-  {
-    name: 'drill',
-    summary: 'lose a whole pipeline on real servers and get it back',
-    description:
-      'Starts a stack, fills it, backs it up while a writer goes on, destroys everything, restores, compares with what was there, and writes the validation matrix.',
-    options: [
-      { flags: '--stack KIND', text: 'where the servers come from (default: auto)', choices: stackKinds },
-      { flags: '--profile PROFILE', text: 'containers: images built here, or as their makers publish them (default: local)', choices: imageProfiles },
-      { flags: '--postgres VERSION', text: 'containers: major version of PostgreSQL (default: 17)' },
-      { flags: '--kafka VERSION', text: 'containers: version of the broker (default: 4.3.1)' },
-      { flags: '--debezium VERSION', text: 'containers: version of Debezium, which brings its Connect (default: 3.6.0.Final)' },
-      { flags: '--engine-memory MIB', text: "containers: memory limit of the engine's container (default: 1024)", integer: true },
-      install,
-      secure,
-      {
-        flags: '--route WAY',
-        text: "which way back: Datapipe's, or the original document's console tools, whose losses are counted",
-        choices: drillWays,
-      },
-      { flags: '--tools-image IMAGE', text: 'containers: run the engine in this image; with --route original: the console tools' },
-      { flags: '--rows N', text: 'rows of the largest table', integer: true },
-      { flags: '--sql FILE...', text: 'a dump of your own to drill on (pg_dump plain text)' },
-      { flags: '--archive-mode MODE', text: 'how WAL is archived', choices: archiveModes },
-      { ...registryRoute, choices: drillRoutes },
-      { flags: '--keep', text: 'leave the stack up at the end' },
-      { flags: '--reports DIR', text: 'where the matrix goes (default: reports)' },
-      { flags: '--add', text: 'keep the rows of other runs that stand in the matrix there' },
-      { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
-      { flags: '--seed N', text: "repeats the writer's transfers of an earlier drill; with --runs: the first of the seeds", integer: true },
-      ...severalDrills,
-    ],
-    answers: { [answers.no]: 'a check failed', [answers.unknown]: 'a check could not tell' },
-    examples: [
-      'drill',
-      'drill --rows 100000 --sql my-schema.sql',
-      'drill --loss postgres kafka',
-      'drill --seed 1 --runs 25',
-      'drill --stack containers --postgres 15 --kafka 3.4.1 --debezium 2.7.4.Final --add',
-    ],
-  },
+  drillCommand({ install, secure, registryRoute }),
   {
     name: 'stack up',
     summary: 'start the four servers to play with, and print a datapipe.yaml for them',

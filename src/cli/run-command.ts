@@ -6,7 +6,8 @@ import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
 import { type CommandCall, defined, type Outcome, outcome } from './outcome.ts'
-import { archiveModes, drillRoutes, drillWays, imageProfiles, imageReleases, registryRoutes, stackKinds } from './options.ts'
+import { archiveModes, drillRoutes, drillWays, imageProfiles, stackKinds } from './drill-options.ts'
+import { imageReleases, registryRoutes } from './options.ts'
 
 type Command = (call: CommandCall) => Promise<Outcome>
 
@@ -82,7 +83,7 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ diff }, { diffText }] = await Promise.all([import('../commands/diff.ts'), import('./results/diff.ts')])
     const other = input.text('against')
     const against = other === undefined ? undefined : await config(other)
-    const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against }) }
+    const options = { config: await config(), a: input.argument('A'), b: input.argument('B'), ...defined({ against, to: input.text('to') }) }
     return outcome(await diff(options, context), diffText)
   },
   rows: async ({ input, config, context }) => {

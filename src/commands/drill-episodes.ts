@@ -10,7 +10,6 @@ import type { Matrix } from '../drill/report/matrix.ts'
 import { runVerdict } from '../drill/report/matrix-verdict.ts'
 import { readMatrix } from '../drill/report/read-matrix.ts'
 import { reportRuns } from '../drill/report/report-runs.ts'
-import { runNotRun } from '../drill/report/run-not-run.ts'
 import { seedRow } from '../drill/report/seed-row.ts'
 import { type EpisodeEnd, type EpisodeRequest, runEpisodes } from '../drill/run-episodes.ts'
 import { startEmbeddedStack } from '../stack/embedded/index.ts'
@@ -76,14 +75,10 @@ export async function drillEpisodes(options: DrillEpisodesOptions, context: Cont
       const at = context.now().toISOString()
       const described = { ...run, id: `embedded-${request.name}`, drill: loss.drill, versions, at }
       const finished: FinishedRun =
-        'missing' in loss
-          ? runNotRun(described, context.now(), loss.missing)
-          : outcome === undefined
-            ? brokenRun(described, end.error)
-            : { run: { ...described, ...outcome.measured }, rows: outcome.rows }
+        outcome === undefined ? brokenRun(described, end.error) : { run: { ...described, ...outcome.measured }, rows: outcome.rows }
       const verdict = runVerdict(finished.rows)
       verdicts.push(verdict)
-      const line = lineOf(end, verdict, reports)
+      const line = lineOf(end, verdict)
       lines.push(line)
       context.emit({ type: 'log', level: verdict === 'pass' ? 'info' : 'warning', message: line })
       const seed = seedOf(request)
@@ -101,11 +96,7 @@ export async function drillEpisodes(options: DrillEpisodesOptions, context: Cont
   })
   await Promise.all(pending)
   if (last === undefined) throw new DatapipeError('internal', 'drills ended without a report')
-  const verdict = verdicts.includes('fail')
-    ? 'fail'
-    : verdicts.every((one) => one === 'pass' || one === 'not run') && verdicts.includes('pass')
-      ? 'pass'
-      : 'unknown'
+  const verdict = verdicts.includes('fail') ? 'fail' : verdicts.every((one) => one === 'pass') ? 'pass' : 'unknown'
   return {
     exitCode: { pass: answers.ok, fail: answers.no, unknown: answers.unknown }[verdict],
     verdict,
@@ -116,12 +107,12 @@ export async function drillEpisodes(options: DrillEpisodesOptions, context: Cont
 }
 
 function lossRequest(loss: LossName, { registryRoute = 'auto', seconds = 3 }: DrillEpisodesOptions): EpisodeRequest {
-  return { name: `loss-${loss}`, loss, registryRoute, writer: { seed: randomInt(1, 2 ** 32) }, writeSeconds: seconds }
+  return { name: `loss-${loss}`, loss, cut: 'barrier', registryRoute, writer: { seed: randomInt(1, 2 ** 32) }, writeSeconds: seconds }
 }
 
 function seedRequest(seed: number): EpisodeRequest {
-  const { loss, fault, registryRoute, writer, writeSeconds } = planFromSeed(seed)
-  return { name: `seed-${seed}`, loss, registryRoute, ...(fault === undefined ? {} : { fault }), writer: { seed, ...writer }, writeSeconds }
+  const { loss, cut, fault, registryRoute, writer, writeSeconds } = planFromSeed(seed)
+  return { name: `seed-${seed}`, loss, cut, registryRoute, ...(fault === undefined ? {} : { fault }), writer: { seed, ...writer }, writeSeconds }
 }
 
 function seedOf({ name }: EpisodeRequest): number | undefined {
@@ -130,15 +121,12 @@ function seedOf({ name }: EpisodeRequest): number | undefined {
 }
 
 /** `seed 17: pass in 64.1 s: postgres, no fault`, and for one that did not pass how to run it again, and where to look. */
-function lineOf({ request, loss, seconds, error, directory }: EpisodeEnd, verdict: string, reports: string): string {
+function lineOf({ request, loss, seconds, error, directory }: EpisodeEnd, verdict: string): string {
   const seed = seedOf(request)
   const what = seed === undefined ? `${loss.drill}: ${verdict}` : `seed ${seed}: ${verdict}`
   const plan = seed === undefined ? '' : `: ${planText(planFromSeed(seed))}`
-  const why = 'missing' in loss ? `: ${loss.missing}` : error === undefined ? '' : `: ${describeError(error)}`
-  const again =
-    verdict === 'pass' || verdict === 'not run'
-      ? ''
-      : `; again: ${againText(request)}; judged again: datapipe drill --analyze ${directory ?? reports}`
+  const why = error === undefined ? '' : `: ${describeError(error)}`
+  const again = verdict === 'pass' ? '' : `; again: ${againText(request)}; judged again: datapipe drill --analyze ${directory}`
   return `${what} in ${seconds.toFixed(1)} s${plan}${why}${again}`
 }
 
@@ -148,7 +136,7 @@ function againText(request: EpisodeRequest): string {
 }
 
 function rowOfSeed(seed: number, { directory, request, seconds, outcome }: EpisodeEnd, { rows }: FinishedRun, reports: string): RunRow {
-  const evidence = directory === undefined ? '' : relative(reports, directory)
+  const evidence = relative(reports, directory)
   const description = { seed, plan: planText(planFromSeed(seed)), again: againText(request), evidence }
   return seedRow({ ...description, seconds: outcome?.measured.rto?.seconds ?? seconds }, rows)
 }

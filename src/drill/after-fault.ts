@@ -8,9 +8,9 @@ import type { Scene } from './losses.ts'
 import { wipeWith } from './wipe-with.ts'
 
 /** What a person does when a backup failed: types it again. It must do. */
-export async function repeatBackup({ engine, context }: Scene, outcome: FaultOutcome): Promise<BackupResult> {
+export async function repeatBackup({ engine, context }: Scene, options: { withoutBarrier: boolean }, outcome: FaultOutcome): Promise<BackupResult> {
   outcome.repeated.push('backup')
-  return engine.backup(context)
+  return engine.backup(context, options)
 }
 
 /**

@@ -9,7 +9,7 @@ import { DatapipeError } from '../base/errors.ts'
 import type { DatapipeEvent } from '../base/events.ts'
 import type { EmbeddedStack } from '../stack/embedded/embedded-stack.ts'
 import { repositoryDirectory } from './drill-config.ts'
-import { type Engine, restoreArguments, wipeArguments } from './engine.ts'
+import { type Engine, restoreArguments, rowsArguments, wipeArguments } from './engine.ts'
 import { errorOfEvent, withCounts } from './engine-answers.ts'
 
 const program = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
@@ -51,10 +51,11 @@ export async function engineInChild({ stack, directory }: { stack: EmbeddedStack
 
   return {
     place: 'process',
-    backup: (context) => run(['backup'], context),
+    backup: (context, options) => run(['backup', ...(options?.withoutBarrier ? ['--no-barrier'] : [])], context),
     verify: (id, context) => run(['verify', id], context),
     show: async (id, context) => withCounts(await run(['show', id], context)),
     restore: (request, context) => run(restoreArguments(request), context),
+    rows: (request, context) => run(rowsArguments(request), context),
     diff: (a, b, context) => run(['diff', a, b], context),
     wipe: (options, context) => run(wipeArguments(options), context),
     kill: () => void running?.kill('SIGKILL'),

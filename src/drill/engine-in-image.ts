@@ -5,7 +5,7 @@ import type { DatapipeEvent } from '../base/events.ts'
 import type { ContainersStack } from '../stack/containers/index.ts'
 import { EngineContainer } from '../stack/containers/engine-container.ts'
 import { type DrillPlace, repositoryDirectory } from './drill-config.ts'
-import { type Engine, restoreArguments, wipeArguments } from './engine.ts'
+import { type Engine, restoreArguments, rowsArguments, wipeArguments } from './engine.ts'
 import { errorOfEvent, withCounts } from './engine-answers.ts'
 
 export interface EngineImage {
@@ -29,10 +29,11 @@ export async function engineInImage(place: DrillPlace & { stack: ContainersStack
   const run = <T>(args: string[], through: Context) => runCommand<T>(container, args, through)
   return {
     place: { image: limits.image, memoryBytes: limits.memoryBytes, cpus: limits.cpus },
-    backup: (through) => run(['backup'], through),
+    backup: (through, options) => run(['backup', ...(options?.withoutBarrier ? ['--no-barrier'] : [])], through),
     verify: (id, through) => run(['verify', id], through),
     show: async (id, through) => withCounts(await run(['show', id], through)),
     restore: (request, through) => run(restoreArguments(request), through),
+    rows: (request, through) => run(rowsArguments(request), through),
     diff: (a, b, through) => run(['diff', a, b], through),
     wipe: (options, through) => run(wipeArguments(options), through),
     memory: () => container.memory(),

@@ -1,6 +1,8 @@
 import { backup } from '../commands/backup.ts'
 import { diff } from '../commands/diff.ts'
 import { restore } from '../commands/restore.ts'
+import { restoreGroupsAlone } from '../commands/restore-groups.ts'
+import { rows } from '../commands/rows.ts'
 import { show } from '../commands/show.ts'
 import { verify } from '../commands/verify.ts'
 import { wipe } from '../commands/wipe.ts'
@@ -14,11 +16,14 @@ export function engineInProcess(place: DrillPlace): Engine {
   const start = { postgres: () => stack.start('postgres'), registry: () => stack.start('registry'), connect: () => stack.start('connect') }
   return {
     place: 'process',
-    backup: (context) => backup({ config }, context),
+    backup: (context, options) => backup({ config, ...options }, context),
     verify: (id, context) => verify({ config, backup: id }, context),
     show: (id, context) => show({ config, backup: id }, context),
-    restore: ({ topics, ...options }, context) =>
-      restore({ config, start, ...options, ...(topics === undefined ? {} : { kafka: { topics } }) }, context),
+    restore: ({ topics, groups, ...options }, context) =>
+      groups !== undefined
+        ? restoreGroupsAlone({ config, groups, backup: options.backup, only: options.only }, context)
+        : restore({ config, start, ...options, ...(topics === undefined ? {} : { kafka: { topics } }) }, context),
+    rows: (request, context) => rows({ config, ...request }, context),
     diff: (a, b, context) => diff({ config, a, b }, context),
     wipe: (options, context) => wipe({ config, ...options }, context),
     memory: async () => undefined,

@@ -3,6 +3,7 @@ import type { ComponentName } from '../base/events.ts'
 import type { BackupResult } from '../commands/backup.ts'
 import type { DiffResult } from '../commands/diff.ts'
 import type { RestoreResult } from '../commands/restore.ts'
+import type { RowsResult } from '../commands/rows.ts'
 import type { ShowResult } from '../commands/show.ts'
 import type { VerifyResult } from '../commands/verify.ts'
 import type { WipeOptions, WipeResult } from '../commands/wipe.ts'
@@ -17,17 +18,35 @@ export interface RestoreRequest {
   /** With `only: ['kafka']`: these topics alone. */
   topics?: string[]
   leaveConnectorsStopped?: boolean
+  /** Another moment than the backup's own point. */
+  to?: string
+  /** With `only: ['kafka']`: the positions of these groups alone. */
+  groups?: string[]
+}
+
+/** `datapipe rows`: SQL that brings a table's rows back, in a file. */
+export interface RowsRequest {
+  backup: string
+  tables: string[]
+  output: string
 }
 
 /** The same as a command line. */
-export function restoreArguments({ backup, registryRoute, only, inPlace, topics, leaveConnectorsStopped }: RestoreRequest): string[] {
+export function restoreArguments(request: RestoreRequest): string[] {
+  const { backup, registryRoute, only, inPlace, topics, leaveConnectorsStopped, to, groups } = request
   return [
-    ...['restore', backup, '--registry-route', registryRoute],
+    ...['restore', backup, ...(groups === undefined ? ['--registry-route', registryRoute] : ['--group', ...groups])],
+    ...(to === undefined ? [] : ['--to', to]),
     ...(only === undefined ? [] : ['--only', ...only]),
     ...(inPlace ? ['--in-place'] : []),
     ...(topics === undefined ? [] : ['--topic', ...topics]),
     ...(leaveConnectorsStopped ? ['--leave-connectors-stopped'] : []),
   ]
+}
+
+/** The same for `datapipe rows`. */
+export function rowsArguments({ backup, tables, output }: RowsRequest): string[] {
+  return ['rows', backup, '--table', ...tables, '--output', output]
 }
 
 /** The same for `datapipe wipe`. */
@@ -42,10 +61,11 @@ export function wipeArguments({ only, yes, dryRun }: Pick<WipeOptions, 'only' | 
 export interface Engine extends AsyncDisposable {
   /** Where it runs, as the matrix says it. */
   readonly place: MatrixRun['engine']
-  backup(context: Context): Promise<BackupResult>
+  backup(context: Context, options?: { withoutBarrier?: boolean }): Promise<BackupResult>
   verify(backup: string, context: Context): Promise<VerifyResult>
   show(backup: string, context: Context): Promise<ShowResult>
   restore(request: RestoreRequest, context: Context): Promise<RestoreResult>
+  rows(request: RowsRequest, context: Context): Promise<RowsResult>
   /** Two of: `live`, a backup. */
   diff(a: string, b: string, context: Context): Promise<DiffResult>
   wipe(options: Pick<WipeOptions, 'only' | 'yes' | 'dryRun'>, context: Context): Promise<WipeResult>

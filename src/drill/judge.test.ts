@@ -46,6 +46,7 @@ function goodDrill(): DrillEvidence {
     loss: 'all',
     parts: ['postgres', 'cdc', 'application', 'internal', 'registry', 'connect', 'groups'],
     resnapshot: false,
+    cut: 'barrier',
     before: observation(),
     after: observation(),
     baseline: { transfers: [], entries: [], accounts: [] },

@@ -33,6 +33,8 @@ export interface DrillEvidence {
   loss: LossName
   /** What was brought back to the recovery point; everything else was left alone. */
   parts: readonly DrillPart[]
+  /** Where the topics were cut: at a barrier the backup ends there, otherwise the restore leaves out what is behind. */
+  cut: 'barrier' | 'no barrier' | 'to'
   /** Rows came to the topics once more from a new snapshot. */
   resnapshot: boolean
   /** Of the ledger's transfers. */
@@ -75,12 +77,17 @@ export interface DrillFacts {
   evidence: string
 }
 
-export function factsOf(told: { show: ShowResult; restore: RestoreResult; verify: VerifyResult; evidence: string }): DrillFacts {
+export function factsOf(told: {
+  show: ShowResult
+  restore: Pick<RestoreResult, 'phases' | 'registryRoute'> & Partial<Pick<RestoreResult, 'recoveryPoint'>>
+  verify: VerifyResult
+  evidence: string
+}): DrillFacts {
   const { show, restore, verify } = told
   const topicBytes: Record<string, number> = {}
   for (const { kind = 'application', bytes } of show.kafka?.topics ?? []) topicBytes[kind] = (topicBytes[kind] ?? 0) + bytes
   return {
-    cut: show.backup.recoveryPoint?.postgres?.lsn ?? '',
+    cut: restore.recoveryPoint?.postgres?.lsn ?? show.backup.recoveryPoint?.postgres?.lsn ?? '',
     stored: show.stored,
     topicBytes,
     restorePhases: restore.phases,
@@ -98,7 +105,8 @@ export function judge(evidence: DrillEvidence): RunRow[] {
   const { before, after, drill, facts, loss } = evidence
   const brought = (part: DrillPart) => evidence.parts.includes(part)
   const topics = (kind: string) => (all: ObservedTopic[]) => all.filter(({ topic }) => isJudged(topic, kind, evidence))
-  const records = (kind: string) => sameRecords(topics(kind)(before.topics), topics(kind)(after.topics), { checker: `same-records (${kind})` })
+  const records = (kind: string) =>
+    sameRecords(upToTheCut(topics(kind)(before.topics), kind, evidence), topics(kind)(after.topics), { checker: `same-records (${kind})` })
   const configs = (kind: string) => {
     const wanted = (all: PipelineObservation['topicConfigs']) => all.filter(({ topic }) => isJudged(topic, kind, evidence))
     return sameTopicConfigs(wanted(before.topicConfigs), wanted(after.topicConfigs))
@@ -114,17 +122,15 @@ export function judge(evidence: DrillEvidence): RunRow[] {
     brought(part) ? row(component, tool, format, results, more) : row(component, '–', 'left alone', results)
   const internal = Object.keys(evidence.kinds).some((topic) => isJudged(topic, 'internal', evidence))
   return [
-    partRow(
-      'postgres',
+    row(
       'PostgreSQL',
-      'BASE_BACKUP',
-      'binary + WAL',
+      ...wayOfPostgres(evidence),
       [
         sameRows(before.postgres, after.postgres),
         sameDefinitions(before.postgres, after.postgres),
         ...judgeLedger(evidence, brought('postgres') ? facts.cut : nothingLost),
       ],
-      { ...stored('postgres'), seconds: seconds(facts, /^postgres:/) },
+      brought('postgres') ? { ...stored('postgres'), seconds: seconds(facts, /^postgres:/) } : { seconds: seconds(facts, /^bring rows back$/) },
     ),
     partRow('cdc', 'CDC topics', 'engine', 'record batches', [records('cdc'), configs('cdc'), ...judgeCut(evidence)], {
       bytes: facts.topicBytes.cdc ?? 0,
@@ -169,6 +175,25 @@ export function judge(evidence: DrillEvidence): RunRow[] {
     ...(evidence.fault === undefined ? [] : [row('fault on the way', 'datapipe', loss, [faultLivedThrough(evidence.fault)])]),
     row('backup', 'datapipe verify', 'SHA-256 + CRC-32C', [verified(facts.verify)]),
   ]
+}
+
+/** The whole server, rows of one table, or nothing. */
+function wayOfPostgres({ parts }: DrillEvidence): [tool: string, format: string] {
+  if (parts.includes('postgres')) return ['BASE_BACKUP', 'binary + WAL']
+  return parts.includes('rows') ? ['rows', 'SQL'] : ['–', 'left alone']
+}
+
+/**
+ * Where the restore cuts by transaction, the backup's topics reach further than what came back: then what came back is compared with as many records
+ * from the beginning. That these are exactly the ones that belong is for the ledger's checkers.
+ */
+function upToTheCut(before: ObservedTopic[], kind: string, { cut, parts, after }: DrillEvidence): ObservedTopic[] {
+  if (cut === 'barrier' || kind !== 'cdc' || !parts.includes('cdc')) return before
+  return before.map(({ topic, partitions }) => {
+    const now = after.topics.find((one) => one.topic === topic)?.partitions ?? []
+    const count = (number: number) => now.find(({ partition }) => partition === number)?.records.length ?? 0
+    return { topic, partitions: partitions.map((one) => ({ ...one, records: one.records.slice(0, count(one.partition)) })) }
+  })
 }
 
 /** Internal topics whose owner ran during the restore got their state back over REST; every other topic of the source must be there, record by record. */

@@ -9,7 +9,7 @@ test('the same seed gives the same plan, another one another', () => {
 })
 
 test('every loss that can be drilled and every kind of fault comes up, and drills without a fault too', () => {
-  expect([...new Set(plans.map(({ loss }) => loss))].sort()).toEqual(['all', 'connect', 'kafka', 'postgres', 'registry', 'topic'])
+  expect([...new Set(plans.map(({ loss }) => loss))].sort()).toEqual(['all', 'connect', 'group', 'kafka', 'postgres', 'registry', 'rows', 'topic'])
   expect(new Set(plans.map(({ fault }) => fault?.what))).toEqual(
     new Set([undefined, 'engine killed', 'storage full', 'connect killed', 'registry killed', 'kafka killed', 'postgres killed']),
   )
@@ -28,7 +28,11 @@ test('a plan can be run: somebody commits while a long transaction waits, and th
 
 test('a plan as one line', () => {
   const plan = planFromSeed(1)
-  expect(planText({ ...plan, loss: 'all', registryRoute: 'raw-topic', fault: undefined })).toBe('all (registry from its topic), no fault')
+  expect(planText({ ...plan, loss: 'all', cut: 'barrier', registryRoute: 'raw-topic', fault: undefined })).toBe(
+    'all (registry from its topic), no fault',
+  )
   const fault = { during: 'restore', what: 'engine killed', phase: 'create slots' } as const
-  expect(planText({ ...plan, loss: 'postgres', registryRoute: 'auto', fault })).toBe('postgres, engine killed at "create slots" of the restore')
+  expect(planText({ ...plan, loss: 'postgres', cut: 'to', registryRoute: 'auto', fault })).toBe(
+    'postgres to an earlier commit, engine killed at "create slots" of the restore',
+  )
 })

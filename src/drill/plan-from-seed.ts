@@ -1,11 +1,14 @@
 import type { Fault, FaultKind } from './fault.ts'
 import type { LossName } from '../commands/loss-names.ts'
+import type { DrillCut } from './run-episode.ts'
 import type { LedgerMix } from './workloads/ledger-writer.ts'
 
 /** One randomised drill: everything that chance decides in it. What the servers make of it is never quite the same twice. */
 export interface SeededPlan {
   seed: number
   loss: LossName
+  /** `to`: restored to a commit shortly before the backup's own point. */
+  cut: DrillCut
   registryRoute: 'auto' | 'raw-topic'
   fault: Fault | undefined
   writer: { connections: number; perSecond: number; mix: LedgerMix }
@@ -19,7 +22,9 @@ const losses: [LossName, weight: number][] = [
   ['kafka', 2],
   ['registry', 2],
   ['connect', 2],
-  ['topic', 2],
+  ['topic', 1],
+  ['rows', 1],
+  ['group', 1],
 ]
 
 const backupFaults: [FaultKind, weight: number, phases: string[]][] = [
@@ -40,7 +45,7 @@ const restorePhases: Record<LossName, string[]> = {
   connect: ['create connectors stopped', 'write connector offsets', 'resume connectors'],
   topic: ['restore topics', 'restore groups'],
   rows: [],
-  group: [],
+  group: ['restore groups'],
 }
 
 /** The same seed, the same plan. Pure. */
@@ -51,12 +56,14 @@ export function planFromSeed(seed: number): SeededPlan {
   const weighed = <T extends [unknown, number, ...unknown[]]>(items: T[]): T =>
     oneOf(items.flatMap((item) => Array.from({ length: item[1] }, () => item)))
   const [loss] = weighed(losses)
-  const place = oneOf(['none', 'backup', 'backup', 'restore', 'restore'] as const)
+  const place: 'none' | 'backup' | 'restore' = oneOf(['none', 'backup', 'backup', 'restore', 'restore'] as const)
+  const cut = oneOf<DrillCut>(loss === 'all' || loss === 'postgres' ? ['barrier', 'no barrier', 'to'] : ['barrier', 'no barrier'])
   return {
     seed,
     loss,
+    cut,
     registryRoute: loss === 'all' && random() < 0.3 ? 'raw-topic' : 'auto',
-    fault: place === 'none' ? undefined : place === 'backup' ? backupFault() : restoreFault(),
+    fault: place === 'none' ? undefined : place === 'backup' || restorePhases[loss].length === 0 ? backupFault() : restoreFault(),
     writer: {
       connections: 2 + below(4),
       perSecond: oneOf([20, 40, 80]),
@@ -67,7 +74,7 @@ export function planFromSeed(seed: number): SeededPlan {
 
   function backupFault(): Fault {
     const [what, , phases] = weighed(backupFaults)
-    return { during: 'backup', what, phase: oneOf(phases) }
+    return { during: 'backup', what, phase: oneOf(phases.filter((phase) => phase !== 'barrier' || cut !== 'no barrier')) }
   }
 
   function restoreFault(): Fault {
@@ -76,9 +83,10 @@ export function planFromSeed(seed: number): SeededPlan {
 }
 
 /** `lose PostgreSQL, engine killed at "create slots" of the restore`: for the one line that a run gets. */
-export function planText({ loss, fault, registryRoute }: SeededPlan): string {
+export function planText({ loss, cut, fault, registryRoute }: SeededPlan): string {
   const route = registryRoute === 'auto' ? '' : ` (registry from its topic)`
-  return `${loss}${route}, ${fault === undefined ? 'no fault' : `${fault.what} at "${fault.phase}" of the ${fault.during}`}`
+  const where = { barrier: '', 'no barrier': ' without a barrier', to: ' to an earlier commit' }[cut]
+  return `${loss}${where}${route}, ${fault === undefined ? 'no fault' : `${fault.what} at "${fault.phase}" of the ${fault.during}`}`
 }
 
 /** Numbers in [0, 1): a counter through the mixing function of SplitMix32, which is good from the first number on also for seeds side by side. */

@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../base/context.ts'
-import { DatapipeError } from '../base/errors.ts'
 import { type Phase, recording } from '../commands/backup/recording.ts'
 import type { Stack } from '../stack/stack.ts'
 import type { Engine } from './engine.ts'
@@ -40,15 +39,14 @@ export async function runDrill(plan: DrillPlan): Promise<EpisodeOutcome> {
   await preparePipeline({ stack, pipeline, rows: plan.rows, sqlFiles: plan.sqlFiles, binDirectory: config.postgres?.binDirectory, context })
   const seed = plan.seed ?? randomInt(1, 2 ** 32)
   context.emit({ type: 'log', level: 'info', message: `the ledger's transfers have the seed ${seed} (the same ones again: --seed ${seed})` })
-  const loss = lossOf('all')
-  if ('missing' in loss) throw new DatapipeError('internal', loss.missing)
   return runEpisode({
     ...plan,
     pipeline,
-    loss,
+    loss: lossOf('all'),
     reports: join(directory, '..', '..', '..'),
     writer: { seed },
     fresh: true,
+    cut: 'barrier',
     phasesBefore: [...(plan.phasesBefore ?? []), ...phases],
   })
 }

@@ -1,5 +1,7 @@
 import { join, relative } from 'node:path'
 import { type Context, inPhase } from '../base/context.ts'
+import { DatapipeError } from '../base/errors.ts'
+import { parseLsn } from '../base/lsn.ts'
 import { waitUntil } from '../base/wait-until.ts'
 import type { BackupResult } from '../commands/backup.ts'
 import { type Phase, recording } from '../commands/backup/recording.ts'
@@ -24,9 +26,10 @@ export interface EpisodePlan extends Scene {
   loss: Loss
   /** What goes wrong on the way. */
   fault?: Fault
-  /** Where the evidence goes. `reports` is what paths in the matrix are relative to. */
-  directory: string
+  /** What paths in the matrix are relative to. */
   reports: string
+  /** Where it is cut: at a barrier, by transaction, or at a commit before the backup's own point (`restore --to`). */
+  cut: DrillCut
   /** Seconds that the writer goes on before the backup and between backup and loss. */
   writeSeconds: number
   writer: { seed: number; connections?: number; perSecond?: number; mix?: LedgerMix; firstEpoch?: number }
@@ -42,8 +45,14 @@ export interface EpisodeOutcome {
   measured: Measured
   rows: RunRow[]
   backup: BackupResult
-  restore: RestoreResult
+  restore: Brought
 }
+
+/** How a loss can be cut. */
+export type DrillCut = 'barrier' | 'no barrier' | 'to'
+
+/** What a drill asks of the command that brought it back. */
+export type Brought = Pick<RestoreResult, 'restoredTopics' | 'phases' | 'registryRoute'> & Partial<Pick<RestoreResult, 'recoveryPoint'>>
 
 /**
  * The one order of a drill on a pipeline that works: writer on; backup; look; the loss, while the writer writes; empty servers; restore; canary
@@ -62,10 +71,11 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
   let faultOutcome: FaultOutcome | undefined
 
   const backedUp = await inPhase(context, 'backup', async () => {
-    if (fault?.during !== 'backup') return engine.backup(context)
-    const { result, outcome } = await withFault({ fault, stack, engine, context, command: (through) => engine.backup(through) })
+    const options = { withoutBarrier: plan.cut === 'no barrier' }
+    if (fault?.during !== 'backup') return engine.backup(context, options)
+    const { result, outcome } = await withFault({ fault, stack, engine, context, command: (through) => engine.backup(through, options) })
     faultOutcome = outcome
-    return result ?? repeatBackup(scene, outcome)
+    return result ?? repeatBackup(scene, options, outcome)
   })
   const verified = await inPhase(context, 'verify', () => engine.verify(backedUp.id, context))
   const shown = await engine.show(backedUp.id, context)
@@ -85,8 +95,10 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
   if (losesPostgres) await writer.pause()
   const atLoss = await readLedgerHistory(historyFile)
   await inPhase(context, 'start empty servers', () => loss.bringUp(scene))
-  const restored = await inPhase(context, 'restore', async () => {
-    const request = { ...loss.restore, backup: backedUp.id, registryRoute: plan.registryRoute }
+  const to = plan.cut === 'to' ? { to: earlierPoint(atLoss, backedUp) } : {}
+  const restored = await inPhase(context, 'restore', async (): Promise<Brought> => {
+    if (loss.restore === undefined) return broughtBack(() => loss.bringBack?.(scene, backedUp.id))
+    const request = { ...loss.restore, ...to, backup: backedUp.id, registryRoute: plan.registryRoute }
     if (fault?.during !== 'restore') return engine.restore(request, context)
     const { result, outcome } = await withFault({ fault, stack, engine, context, command: (through) => engine.restore(request, through) })
     faultOutcome = outcome
@@ -108,7 +120,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
   const brought = (name: string, kind: string) => restored.restoredTopics.includes(name) || (kind === 'internal' && loss.parts.includes('internal'))
   const growing = topics.filter(
     ({ name, kind }) =>
-      kind === 'internal' || growingTopics.includes(name) || (!losesPostgres && name in ledgerTopics) || (loss.resnapshot && kind === 'cdc'),
+      kind === 'internal' || growingTopics.includes(name) || (!losesPostgres && name in ledgerTopics) || (loss.changes && kind === 'cdc'),
   )
   const names = (wanted: boolean) => growing.filter(({ name, kind }) => brought(name, kind) === wanted).map(({ name }) => name)
   const after = await inPhase(context, 'look at the restored', () =>
@@ -133,6 +145,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
     loss: loss.name,
     parts: loss.parts,
     resnapshot: loss.resnapshot,
+    cut: plan.cut,
     seed: plan.writer.seed,
     baseline,
     began,
@@ -156,7 +169,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
     measured: {
       stack: stack.kind,
       versions: await stack.versions(),
-      recoveryPoint: backedUp.recoveryPoint,
+      recoveryPoint: restored.recoveryPoint ?? backedUp.recoveryPoint,
       phases: [...(plan.phasesBefore ?? []), ...phases].map(({ name, seconds }) => ({ name, seconds: Math.round(seconds * 1000) / 1000 })),
       rto: {
         seconds: (recoveredAt.getTime() - lostAt.getTime()) / 1000,
@@ -164,7 +177,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
         recoveredAt: recoveredAt.toISOString(),
         phases: rtoPhases(phases, loss.name === 'all' ? 'destroy everything' : loss.drill),
       },
-      rpo: losesPostgres ? rpoOf(backedUp, lostAt, history) : null,
+      rpo: losesPostgres ? rpoOf(restored.recoveryPoint ?? backedUp.recoveryPoint, lostAt, history) : null,
       seed: plan.writer.seed,
     },
     rows: judge(evidence),
@@ -188,8 +201,8 @@ async function untilWritten(writer: LedgerWriter, seconds: number, context: Cont
   })
 }
 
-function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['history']): Measured['rpo'] {
-  const { time, lsn } = backedUp.recoveryPoint.postgres ?? {}
+function rpoOf(point: BackupResult['recoveryPoint'], lostAt: Date, history: DrillEvidence['history']): Measured['rpo'] {
+  const { time, lsn } = point.postgres ?? {}
   if (time === undefined || lsn === undefined) return null
   const last = new Date(time)
   const lost = history.filter(({ outcome, endedAt }) => outcome === 'ok' && endedAt !== undefined && new Date(endedAt) > last).length
@@ -199,4 +212,22 @@ function rpoOf(backedUp: BackupResult, lostAt: Date, history: DrillEvidence['his
     lostAt: lostAt.toISOString(),
     transactionsLost: lost,
   }
+}
+
+/** An acknowledged transaction shortly before the backup's own point: everything up to it is to come back, nothing behind it. */
+function earlierPoint(history: DrillEvidence['history'], { recoveryPoint }: BackupResult): string {
+  const cut = parseLsn(recoveryPoint.postgres?.lsn ?? '')
+  const ended = history.flatMap(({ outcome, lsnAfter, xid }) =>
+    outcome === 'ok' && xid !== undefined && lsnAfter !== undefined ? [{ xid, end: parseLsn(lsnAfter) }] : [],
+  )
+  const inOrder = ended.filter(({ end }) => end <= cut).sort((a, b) => (a.end < b.end ? -1 : 1))
+  const chosen = inOrder.at(-4)
+  if (chosen === undefined) throw new DatapipeError('drill-broken', 'the writer committed too little before the recovery point to go back to')
+  return chosen.xid
+}
+
+async function broughtBack(work: () => Promise<void> | undefined): Promise<Brought> {
+  const started = performance.now()
+  await work()
+  return { restoredTopics: [], registryRoute: undefined, phases: [{ name: 'bring rows back', seconds: (performance.now() - started) / 1000 }] }
 }

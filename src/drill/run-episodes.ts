@@ -9,9 +9,9 @@ import { engineInChild } from './engine-in-child.ts'
 import type { Fault } from './fault.ts'
 import { giveArchive } from './give-archive.ts'
 import type { LossName } from '../commands/loss-names.ts'
-import { type Loss, lossOf, type MissingLoss, type Scene } from './losses.ts'
+import { type Loss, lossOf, type Scene } from './losses.ts'
 import { type DrillPipeline, pipelineOf, preparePipeline } from './prepare-pipeline.ts'
-import { type EpisodeOutcome, type EpisodePlan, runEpisode } from './run-episode.ts'
+import { type DrillCut, type EpisodeOutcome, type EpisodePlan, runEpisode } from './run-episode.ts'
 
 /** One drill of several that share their servers. */
 export interface EpisodeRequest {
@@ -20,18 +20,19 @@ export interface EpisodeRequest {
   loss: LossName
   registryRoute: Scene['registryRoute']
   fault?: Fault
+  cut: DrillCut
   writer: EpisodePlan['writer']
   writeSeconds: number
 }
 
 export interface EpisodeEnd {
   request: EpisodeRequest
-  loss: Loss | MissingLoss
-  /** Undefined where it was not run, or broke. */
+  loss: Loss
+  /** Undefined where it broke. */
   outcome?: EpisodeOutcome
   error?: unknown
-  /** Its run directory; undefined where it was not run. */
-  directory?: string
+  /** Its run directory. */
+  directory: string
   seconds: number
   versions: Record<string, string>
 }
@@ -58,10 +59,6 @@ export async function runEpisodes(options: RunEpisodes): Promise<void> {
   try {
     for (const request of requests) {
       const loss = lossOf(request.loss)
-      if ('missing' in loss) {
-        if (!options.ended({ request, loss, seconds: 0, versions: {} })) return
-        continue
-      }
       const started = performance.now()
       const directory = await runDirectory(options, request)
       const staging = recording(context)
@@ -129,6 +126,7 @@ async function oneEpisode({ open, request, loss, directory, options, phasesBefor
     pipeline,
     loss,
     directory,
+    cut: request.cut,
     reports: options.reports,
     registryRoute: request.registryRoute,
     ...(request.fault === undefined ? {} : { fault: request.fault }),

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import type { Scene } from './losses.ts'
+
+const table = 'shop.order_item'
+
+/** One bad transaction, as it is typed in the wrong window: half of a table deleted, the rest changed. */
+export async function spoilRows(url: string): Promise<void> {
+  await run(url, `BEGIN; DELETE FROM ${table} WHERE line = 1; UPDATE ${table} SET quantity = quantity + 1; COMMIT`)
+}
+
+/** `datapipe rows` writes the SQL, a person reads it and runs it. */
+export async function repairRows({ engine, pipeline, directory, context }: Scene, backup: string): Promise<void> {
+  const output = join(directory, 'repair.sql')
+  await engine.rows({ backup, tables: [table], output }, context)
+  await run(pipeline.postgresUrl, await readFile(output, 'utf8'))
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'datapipe-drill' })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
