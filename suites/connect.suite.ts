@@ -247,7 +247,7 @@ test('topics that end before its slot: what lies between is told as lost to them
     slots: [],
     storedSlots: [{ name: 'shop_slot', database: 'postgres' }],
     live: { flushLsn, slots: new Map([['shop_slot', lsn]]) },
-    topicsEndAt: lsn - 1n,
+    catchUp: new Map([[name, { way: 'missing', from: lsn - 1n, slot: lsn }]]),
     secretsFile: file,
     leaveStopped: false,
     context,

@@ -47,6 +47,14 @@ export const postgresConfigSchema = z.strictObject({
       z.strictObject({ mode: z.literal('directory'), path: z.string() }),
     ])
     .default({ mode: 'receive', slot: 'datapipe_wal' }),
+  /**
+   * A logical slot that backups make and keep at the newest recovery point: topics that are lost while the database lives can then be
+   * caught up without a gap. It keeps the WAL behind that point on the server.
+   */
+  guardSlot: z
+    .string()
+    .regex(/^[a-z0-9_]{1,63}$/)
+    .optional(),
   /** Starts the restored server in earnest (after the fence); `pg_ctl start` when left out. Run by `sh -c`. */
   startCommand: z.string().optional(),
 })

@@ -3,8 +3,7 @@ import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import type { ComponentName } from '../base/events.ts'
 import type { Finding } from '../base/finding.ts'
-import { formatLsn, parseLsn } from '../base/lsn.ts'
-import { connectPostgres } from '../clients/postgres.ts'
+import { formatLsn } from '../base/lsn.ts'
 import type { PlanStep, RestoreOutcome } from '../components/component.ts'
 import { keepStoppedRecords, readStoredConnectors } from '../components/connect/index.ts'
 import { appendRecords } from '../components/kafka/append-records.ts'
@@ -19,7 +18,8 @@ import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Phase, recording } from './backup/recording.ts'
-import { awaitWorkers, type LivePositions, type MadeSlot, makeSlots, readersOfPostgres, restoreConnectors } from './restore/connectors.ts'
+import { type CatchUpPlan, livePositions, planCatchUp, remakeSlots } from './restore/catch-up.ts'
+import { awaitWorkers, type MadeSlot, makeSlots, readersOfPostgres, restoreConnectors } from './restore/connectors.ts'
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
 import { oldSignals } from './restore/old-signals.ts'
 import { endsAtPoint } from './restore/point-ends.ts'
@@ -89,7 +89,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   const signals = await oldSignals(backup, chosen, options.kafka ?? {})
   const parts = { ...chosen, ...(signals.part && { kafka: signals.part }) }
   if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
-  const { at, plan } = await inPhase(context, 'plan', async () => {
+  const { at, plan, catchUp } = await inPhase(context, 'plan', async () => {
     await checkPresence(
       storage,
       backup.manifest.artifacts.filter(({ component }) => parts[component] !== undefined),
@@ -109,10 +109,11 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       route: options.registryRoute ?? 'auto',
       context,
     })
-    return { at, plan }
+    const catchUp = await planCatchUp({ config, backup, parts, point: at.point, context })
+    return { at, plan, catchUp }
   })
   findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []), ...plan.refused)
-  const run: Run = { options, config, backup, parts, point: at.point, plan, context }
+  const run: Run = { options, config, backup, parts, point: at.point, plan, catchUp, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
   return {
@@ -121,7 +122,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
     dryRun: options.dryRun ?? false,
     recoveryPoint: at.point,
     registryRoute: plan.registry?.route,
-    plan: [...at.steps, ...plan.steps],
+    plan: [...at.steps, ...plan.steps, ...catchUp.steps],
     outcomes: outcomes.list,
     restoredTopics: [...plan.topics.registry, ...plan.topics.workers, ...plan.topics.data],
     slots: outcomes.slots.map(({ connector, slot, confirmedFlushLsn }) => ({ connector, slot, confirmedFlushLsn: formatLsn(confirmedFlushLsn) })),
@@ -139,6 +140,7 @@ interface Run {
   /** What everything is brought to. */
   point: RecoveryPoint
   plan: RestorePlan
+  catchUp: CatchUpPlan
   context: Context
 }
 
@@ -260,8 +262,11 @@ async function recoverPostgres({ parts, config, backup, point, context }: Run, o
   return { fenced, slots }
 }
 
-async function releasePostgres({ parts, options, context }: Run, { fenced, slots }: RecoveredPostgres): Promise<RestoreOutcome> {
-  const unmade = (parts.postgres?.server.slots ?? []).filter(({ name }) => !slots.some(({ slot }) => slot === name))
+async function releasePostgres({ parts, config, options, context }: Run, { fenced, slots }: RecoveredPostgres): Promise<RestoreOutcome> {
+  // The next backup makes a guard slot of its own.
+  const unmade = (parts.postgres?.server.slots ?? []).filter(
+    ({ name }) => name !== config.postgres?.guardSlot && !slots.some(({ slot }) => slot === name),
+  )
   const findings = await inPhase(context, 'lift the fence', () =>
     fenced.release({
       ...(options.start?.postgres === undefined ? {} : { start: options.start.postgres }),
@@ -307,10 +312,10 @@ async function startWorkers({ parts, config, plan, options, context }: Run): Pro
   })
 }
 
-async function bringConnectors({ parts, config, backup, point, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
+async function bringConnectors({ parts, config, backup, catchUp, options, context }: Run, slots: MadeSlot[]): Promise<RestoreOutcome | undefined> {
   if (parts.connect === undefined || config.connect === undefined) return undefined
+  await remakeSlots(catchUp, config, context)
   const live = config.postgres === undefined ? undefined : await livePositions(config.postgres.url, context)
-  const cut = point.postgres?.lsn
   const { findings, ...counts } = await restoreConnectors({
     part: parts.connect,
     reader: backup.component('connect'),
@@ -318,20 +323,10 @@ async function bringConnectors({ parts, config, backup, point, options, context 
     slots,
     storedSlots: partsOf(backup).postgres?.server.slots,
     live,
-    topicsEndAt: parts.kafka !== undefined && parts.postgres === undefined && cut !== undefined ? parseLsn(cut) : undefined,
+    catchUp: catchUp.ways,
     secretsFile: options.secretsFile,
     leaveStopped: options.leaveConnectorsStopped ?? false,
     context,
   })
   return { component: 'connect', counts, bytes: 0, findings }
-}
-
-/** The end of the live database's WAL, and where its logical slots stand. */
-async function livePositions(url: string, context: Context): Promise<LivePositions> {
-  await using client = await connectPostgres(url, { signal: context.signal })
-  const slots = await client.query<{ name: string; lsn: string }>(
-    'SELECT slot_name::text AS name, confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL',
-  )
-  const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
-  return { flushLsn: parseLsn(row?.lsn ?? ''), slots: new Map(slots.map(({ name, lsn }) => [name, parseLsn(lsn)])) }
 }

@@ -17,6 +17,7 @@ import { type Captured, type CaptureOptions, capture } from './capture.ts'
 import type { Phase, Recording } from './recording.ts'
 import type { Sources } from './sources.ts'
 import { cutPoint } from './cut-point.ts'
+import { keepGuard, moveGuard } from './guard.ts'
 import { type SettledEnds, settledOffsets, usableAt } from './settled-ends.ts'
 import { type TakenPoint, takePoint, unheld } from './take-point.ts'
 
@@ -69,8 +70,10 @@ export async function storeBackup(options: StoreOptions): Promise<{ result: Back
   const { manifest, point, captured } = await gather(options)
   await options.beforeCommit?.()
   await inPhase(recording.context, 'write the manifest', () => writer.commit(manifest))
+  const result = resultOf(manifest, writer, started)
+  const unmoved = await moveGuard(options.config, point.lsn, recording.context)
   return {
-    result: { ...resultOf(manifest, writer, started), pausedSeconds: point.pausedSeconds, attempts: point.attempts },
+    result: { ...result, findings: [...result.findings, ...unmoved], pausedSeconds: point.pausedSeconds, attempts: point.attempts },
     postgres: captured.postgres,
   }
 }
@@ -106,6 +109,7 @@ export interface Gathered {
 export async function gather(options: StoreOptions): Promise<Gathered> {
   const { config, sources, writer, postgres } = options
   const { context, phases, findings } = options.recording
+  findings.push(...(await keepGuard(config, sources, context)))
   const point = await takePoint({
     config,
     sources,

@@ -20,6 +20,7 @@ import { databaseOf } from '../../components/connect/debezium.ts'
 import type { FencedServer } from '../../components/postgres/fenced-server.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import { DatapipeError } from '../../base/errors.ts'
+import type { CatchUp } from '../../recovery-point/catch-up.ts'
 import { refuseOffsetAhead, syntheticOffset } from '../../recovery-point/synthetic-offset.ts'
 
 /** A slot made on the restored server behind its fence, and the offset that its connector goes on from. */
@@ -80,8 +81,8 @@ export interface ConnectorsOptions {
   storedSlots: StoredSlots | undefined
   /** The live database: no connector may be resumed on an offset above its WAL. Undefined when PostgreSQL is not configured. */
   live: LivePositions | undefined
-  /** The recovery point, when topics were restored to it while PostgreSQL was left alone, and so is ahead of them. */
-  topicsEndAt: Lsn | undefined
+  /** By name, when topics were restored to a point while PostgreSQL was left alone, and so is ahead of them: how each gets there. */
+  catchUp: ReadonlyMap<string, CatchUp>
   secretsFile: string | undefined
   leaveStopped: boolean
   context: Context
@@ -105,7 +106,7 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
       if (connector.type === 'sink') continue
       const slot = slots.find((item) => item.connector === connector.name)
       const wanted =
-        slot === undefined ? offsetsWithoutRestore(connector, liveFor(connector), context) : [{ partition: slot.partition, offset: slot.offset }]
+        slot === undefined ? offsetsWithoutRestore(connector, liveFor(connector), options) : [{ partition: slot.partition, offset: slot.offset }]
       for (const { partition, offset } of wanted) {
         const live = liveFor(connector)
         if (offset !== null && live !== undefined) refuseOffsetAhead(connector.name, offset, live.flushLsn)
@@ -115,7 +116,7 @@ export async function restoreConnectors(options: ConnectorsOptions): Promise<{ c
     }
   })
   const isOfAnother = ({ name, config }: StoredConnector) => isDebeziumPostgres(config) && !readers.has(name)
-  const findings = stored.flatMap((connector) => missingEvents(connector, liveFor(connector), options.topicsEndAt))
+  const findings = stored.flatMap((connector) => missingEvents(connector, options.catchUp.get(connector.name)))
   const held = new Set(findings.map(({ item }) => item))
   const running = stored.filter(({ name, state }) => state === 'RUNNING' && !held.has(name))
   const paused = stored.filter(({ state }) => state === 'PAUSED').map(({ name }) => name)
@@ -161,31 +162,38 @@ async function resumeOther(config: ConnectConfig, name: string, context: Context
  * Topics restored to the recovery point, the slot already past it: what was captured in between is in neither, and the connector would go on
  * behind it without a word. It stays STOPPED.
  */
-function missingEvents({ name, config }: StoredConnector, live: LivePositions | undefined, topicsEndAt: Lsn | undefined): Finding[] {
-  if (live === undefined || topicsEndAt === undefined) return []
-  const lsn = live.slots.get(slotNameOf(config))
-  if (lsn === undefined || lsn <= topicsEndAt) return []
+function missingEvents({ name, config }: StoredConnector, catchUp: CatchUp | undefined): Finding[] {
+  if (catchUp?.way !== 'missing') return []
+  const { from, slot } = catchUp
+  const stands = slot === undefined ? `there is no slot ${slotNameOf(config)}` : `its slot has moved on to ${formatLsn(slot)}`
   return [
     {
       severity: 'harm',
       code: 'events-missing',
       component: 'connect',
       item: name,
-      message: `its topics end at ${formatLsn(topicsEndAt)}, its slot has moved on to ${formatLsn(lsn)}: the changes in between are lost to the topics; the connector was left STOPPED`,
-      next: 'let it take a new snapshot (runbook, "Kafka alone"), or restore postgres to the same point',
+      message: `its topics end at ${formatLsn(from)}, ${stands}: the changes in between are lost to the topics; the connector was left STOPPED`,
+      next: 'let it take a new snapshot (runbook, "Kafka alone"), or restore postgres to the same point; with postgres.guardSlot the next loss can be caught up',
     },
   ]
 }
 
 /**
- * The offsets of a connector whose database was not restored with it. Debezium goes on from its live slot: that has moved past the backup's
- * offset, and what lies between is in the topics. Without a slot there is nothing to go on from. Throws `slot-problem`.
+ * The offsets of a connector whose database was not restored with it. Debezium goes on from where its topics were restored to, when a slot
+ * holds what came after; from its live slot, when topics were left alone: that has moved past the backup's offset, and what lies between is
+ * in the topics. Without a slot there is nothing to go on from. Throws `slot-problem`.
  */
-function offsetsWithoutRestore(connector: StoredConnector, live: LivePositions | undefined, context: Context): StoredConnector['offsets'] {
+function offsetsWithoutRestore(
+  connector: StoredConnector,
+  live: LivePositions | undefined,
+  { catchUp, context }: ConnectorsOptions,
+): StoredConnector['offsets'] {
   const partition = offsetPartitionOf(connector.config)
   if (live === undefined || partition === undefined) return connector.offsets
   const slot = slotNameOf(connector.config)
-  const lsn = live.slots.get(slot)
+  const way = catchUp.get(connector.name)
+  if (way?.way === 'missing' && way.slot === undefined) return []
+  const lsn = way === undefined || way.way === 'missing' ? live.slots.get(slot) : way.from
   if (lsn === undefined) {
     throw new DatapipeError('slot-problem', `connector ${connector.name} has no slot ${slot} on the live database`, {
       path: `connect/${connector.name}`,

@@ -50,6 +50,7 @@ export async function checkPostgres(config: PostgresConfig, context: Context): P
     verdict('wal_level is logical', probe.walLevel === 'logical', probe.walLevel, 'ALTER SYSTEM SET wal_level = logical, then restart'),
     await checkRoom(config, probe, context),
     checkKeepSize(probe),
+    ...(config.guardSlot === undefined ? [] : [checkGuard(config.guardSlot, probe)]),
     verdict(
       'no prepared transactions',
       probe.preparedTransactions.length === 0,
@@ -105,6 +106,28 @@ function checkKeepSize(probe: PostgresProbe): CheckItem {
     `${lost.map((slot) => `${slot.name} is ${slot.walStatus}`).join(', ')}; ${detail}`,
     'raise max_slot_wal_keep_size, make the slot anew',
   )
+}
+
+/** Nobody reads a guard slot: it keeps the WAL since the newest recovery point, and a limit on that may take it away. */
+function checkGuard(guard: string, probe: PostgresProbe): CheckItem {
+  const name = `guard slot ${guard} is kept`
+  const slot = probe.allSlots.find((candidate) => candidate.name === guard)
+  if (slot === undefined)
+    return { ...passed(name, 'it is not there yet: the next backup makes it'), verdict: 'warning', next: 'run `datapipe backup`' }
+  if (slot.type !== 'logical' || slot.walStatus === 'lost')
+    return failed(
+      name,
+      slot.type === 'logical' ? 'it has lost its WAL' : 'it is a physical slot',
+      `SELECT pg_drop_replication_slot('${guard}'); back up again`,
+    )
+  const limit = probe.settings.max_slot_wal_keep_size ?? '-1'
+  const detail = `it stands at ${slot.confirmedFlushLsn ?? '?'} and keeps ${slot.retainedBytes ?? '?'} bytes of WAL`
+  if (limit === '-1') return passed(name, `${detail}; max_slot_wal_keep_size is -1: it keeps all, until the disk is full`)
+  return {
+    ...passed(name, `${detail}; max_slot_wal_keep_size ${limit} MB takes it away when more is written between two backups`),
+    verdict: 'warning',
+    next: 'back up more often than so much WAL is written, or raise max_slot_wal_keep_size',
+  }
 }
 
 function checkReceive(slot: string, probe: PostgresProbe): CheckItem {
