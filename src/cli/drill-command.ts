@@ -12,13 +12,13 @@ export async function severalDrills(call: CommandCall): Promise<Outcome | undefi
     const [{ drillAnalyze }, { analyzedText }] = await Promise.all([import('../commands/drill-analyze.ts'), import('./results/drill.ts')])
     return outcome(await drillAnalyze(analyze), analyzedText)
   }
-  const runs = input.integer('runs')
+  const runs = input.integer('runs') ?? (input.flag('all') ? 25 : undefined)
   const losses = input.flag('all') ? [...lossNames] : (input.choices('loss', lossNames) ?? [])
   if (runs === undefined && losses.length === 0) {
     if (input.flag('keep-going')) throw new DatapipeError('usage', '--keep-going says how to go on with --runs', { hint: 'add --runs K' })
     return undefined
   }
-  refuseForeign(input)
+  refuseForeign(input, runs)
   const [{ drillEpisodes }, { drillText }] = await Promise.all([import('../commands/drill-episodes.ts'), import('./results/drill.ts')])
   const options = {
     losses,
@@ -38,7 +38,7 @@ export async function severalDrills(call: CommandCall): Promise<Outcome | undefi
 }
 
 /** An option that is taken and does nothing would be believed. */
-function refuseForeign(input: CommandInput): void {
+function refuseForeign(input: CommandInput, runs: number | undefined): void {
   const texts = ['stack', 'archive-mode', 'profile', 'postgres', 'kafka', 'debezium', 'tools-image'].filter(
     (name) => name !== 'stack' || input.text('stack') === 'containers',
   )
@@ -46,7 +46,7 @@ function refuseForeign(input: CommandInput): void {
     ...texts.filter((name) => input.text(name) !== undefined),
     ...(input.integer('engine-memory') === undefined ? [] : ['engine-memory']),
     ...(input.flag('keep') ? ['keep'] : []),
-    ...(input.integer('runs') === undefined && input.integer('seed') !== undefined ? ['seed'] : []),
+    ...(runs === undefined && input.integer('seed') !== undefined ? ['seed'] : []),
   ]
   if (foreign.length === 0) return
   throw new DatapipeError('usage', `several losses and seeds run on the embedded stack and know no --${foreign.join(', no --')}`, {

@@ -40,7 +40,10 @@ export function drillCommand({ install, secure, registryRoute }: Record<'install
       { flags: '--seconds N', text: 'how long the writer goes on around the backup', integer: true },
       { flags: '--seed N', text: "repeats the writer's transfers of an earlier drill; with --runs: the first of the seeds", integer: true },
       { flags: '--loss NAME...', text: 'what is lost, one drill each on the same servers (default: all, alone)', choices: lossNames },
-      { flags: '--all', text: 'every loss, one after the other on the same servers, then as many seeds as --runs says' },
+      {
+        flags: '--all',
+        text: 'every loss, one after the other on the same servers, then 25 seeds, or as many as --runs says: half an hour and more',
+      },
       {
         flags: '--runs K',
         text: 'randomised drills, with the seeds from --seed (default: 1) on; stops behind the first that does not pass',
