@@ -11,6 +11,8 @@ import { diffRegistry, inventoryRegistry } from '../components/registry/index.ts
 import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type Parts, partsOf } from './restore/parts.ts'
+import { type EffectivePoint, effectivePoint } from './restore/effective-point.ts'
+import { resolvePoint } from './restore/resolve-point.ts'
 import { atPoint } from './restore/point-ends.ts'
 
 export interface DiffOptions {
@@ -18,6 +20,8 @@ export interface DiffOptions {
   /** `live`, or a backup: an id, the beginning of one, or `latest`. */
   a: string
   b: string
+  /** Backups are taken at this moment instead of their own point, as `restore --to` would. */
+  to?: string
   /** The servers that B means by `live`; those of `config` when left out. */
   against?: DatapipeConfig
 }
@@ -55,15 +59,18 @@ function asGrowth(finding: Finding, a: Side, b: Side): Finding {
 
 type Side =
   | { kind: 'live'; name: string; config: DatapipeConfig }
-  | { kind: 'backup'; name: string; backup: Backup; parts: Parts; config: DatapipeConfig }
+  | { kind: 'backup'; name: string; backup: Backup; at: EffectivePoint; parts: Parts; config: DatapipeConfig }
 
 /**
  * Compares two sides component by component: every row, record, schema and connector; a finding shows what differs. A PostgreSQL backup is
  * recovered to its point in a scratch server beside the data directory, looked at, and removed. Throws `usage` when no component is on both sides.
  */
 export async function diff(options: DiffOptions, context: Context): Promise<DiffResult> {
-  const a = await openSide(options.a, options.config, context)
-  const b = await openSide(options.b, options.against ?? options.config, context)
+  const { to } = options
+  if (to !== undefined && options.a === 'live' && options.b === 'live')
+    throw new DatapipeError('usage', '--to says what a backup is taken at, and none is compared')
+  const a = await openSide(options.a, { config: options.config, to }, context)
+  const b = await openSide(options.b, { config: options.against ?? options.config, to }, context)
   if (a.name === b.name) b.name = `${b.name} (b)`
   const both = (['postgres', 'kafka', 'registry', 'connect'] as const).filter((name) => holds(a, name) && holds(b, name))
   if (both.length === 0) throw new DatapipeError('usage', 'no component is on both sides', { hint: 'look at `datapipe show`, and at datapipe.yaml' })
@@ -93,13 +100,18 @@ function notCompared(component: ComponentName, lacking: string): Finding {
   return { severity: 'warning', code: 'not-compared', component, item: component, message: `${lacking} has no ${component}: it was not compared` }
 }
 
-async function openSide(reference: string, config: DatapipeConfig, context: Context): Promise<Side> {
+async function openSide(reference: string, { config, to }: { config: DatapipeConfig; to: string | undefined }, context: Context): Promise<Side> {
   if (reference === 'live') return { kind: 'live', name: 'live', config }
-  const backup = await openBackup(openStorage(config.repository.url), reference, context)
+  const storage = openStorage(config.repository.url)
+  const { backup, cut } =
+    to === undefined
+      ? { backup: await openBackup(storage, reference, context), cut: undefined }
+      : await resolvePoint({ storage, backup: reference, to, only: undefined, context })
   const parts = partsOf(backup)
+  const at = await effectivePoint({ backup, cut, withKafka: config.kafka !== undefined, context })
   // Topics may be stored beyond the point.
-  const kafka = parts.kafka && atPoint(parts.kafka, backup.manifest.recoveryPoint)
-  return { kind: 'backup', name: backup.id, backup, parts: { ...parts, ...(kafka && { kafka }) }, config }
+  const kafka = parts.kafka && atPoint(parts.kafka, at.point)
+  return { kind: 'backup', name: backup.id, backup, at, parts: { ...parts, ...(kafka && { kafka }) }, config }
 }
 
 function holds(side: Side, component: ComponentName): boolean {
@@ -123,7 +135,7 @@ async function withUrl(side: Side, context: Context, use: (url: string) => Promi
   }
   const part = side.parts.postgres
   if (part === undefined) throw new TypeError('no postgres on this side')
-  const { recoveryPoint } = side.backup.manifest
+  const recoveryPoint = side.at.point
   if (section === undefined) {
     throw new DatapipeError('config-invalid', 'comparing a PostgreSQL backup needs its tools', {
       path: 'datapipe.yaml: postgres',
@@ -135,7 +147,7 @@ async function withUrl(side: Side, context: Context, use: (url: string) => Promi
 
 function kafkaSide(side: Side): KafkaSide {
   if (side.kind === 'backup' && side.parts.kafka !== undefined)
-    return { kind: 'backup', part: side.parts.kafka, reader: side.backup.component('kafka') }
+    return { kind: 'backup', part: side.parts.kafka, reader: side.backup.component('kafka'), range: { toTimes: side.at.toTimes } }
   if (side.config.kafka === undefined) throw new TypeError('no kafka on this side')
   return { kind: 'live', config: side.config.kafka }
 }

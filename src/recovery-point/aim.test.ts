@@ -42,6 +42,7 @@ test('an LSN stands for the last commit that ends at or before it, an xid for th
   expect(aim({ kind: 'lsn', lsn: 60n }, wal)).toEqual({ lsn: 60n, commit: undefined })
   expect(aim({ kind: 'lsn', lsn: 1001n }, wal)).toMatchObject({ reason: expect.stringContaining('outside'), lsn: 1001n })
   expect(aim({ kind: 'xid', xid: 704n }, wal)).toMatchObject({ lsn: 410n })
+  expect(aim({ kind: 'xid', xid: (3n << 32n) + 704n }, wal)).toMatchObject({ lsn: 410n })
   expect(aim({ kind: 'xid', xid: 799n }, wal)).toMatchObject({ reason: expect.stringContaining('no transaction 799') })
 })
 

@@ -6,7 +6,7 @@ export type Target =
   | { kind: 'latest' }
   /** Commits that end at or before it belong. */
   | { kind: 'lsn'; lsn: Lsn }
-  /** That transaction, and all that committed before it. */
+  /** That transaction, and all that committed before it; with or without its epoch. */
   | { kind: 'xid'; xid: bigint }
   /** Everything before the first commit that is later. */
   | { kind: 'time'; timestampUs: bigint }
@@ -22,7 +22,7 @@ export function parseTarget(text: string): Target | undefined {
   if (kind === undefined && text === 'latest') return { kind: 'latest' }
   const is = (form: string, pattern: RegExp) => (kind === undefined || kind === form) && pattern.test(rest)
   if (is('lsn', /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i)) return { kind: 'lsn', lsn: parseLsn(rest) }
-  if (is('xid', /^\d{1,10}$/)) return { kind: 'xid', xid: BigInt(rest) }
+  if (is('xid', /^\d{1,20}$/)) return { kind: 'xid', xid: BigInt(rest) }
   const timestampUs = is('time', /^\d{4}-/) ? readTime(rest) : undefined
   if (timestampUs !== undefined) return { kind: 'time', timestampUs }
   return (kind === undefined || kind === 'name') && rest !== '' ? { kind: 'name', name: rest } : undefined
@@ -72,7 +72,7 @@ export function aim(target: Exclude<Target, { kind: 'latest' | 'name' }>, wal: K
   const { log } = wal
   const { from, to } = log
   if (target.kind === 'xid') {
-    const commit = log.ofXid(target.xid)
+    const commit = log.ofXid(BigInt.asUintN(32, target.xid))
     return commit === undefined ? { reason: `no transaction ${target.xid} commits in the stored WAL` } : { lsn: commit.endLsn, commit }
   }
   if (target.kind === 'time') return aimAtTime(target.timestampUs, wal)

@@ -3,7 +3,7 @@ import type { Finding } from '../../base/finding.ts'
 import { formatLsn } from '../../base/lsn.ts'
 import type { PlanStep } from '../../components/component.ts'
 import type { KafkaPart } from '../../components/kafka/part.ts'
-import { formatTime } from '../../recovery-point/aim.ts'
+import { formatTime, neighbours } from '../../recovery-point/aim.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
 import type { Backup } from '../../repository/open-backup.ts'
 import { settledIn } from '../backup/settled-ends.ts'
@@ -40,22 +40,19 @@ export async function effectivePoint({ backup, cut, withKafka, context }: Effect
   const { kafka } = parts
   if (kafka === undefined || !withKafka) return uncut(pointAt(own, cut, new Map()))
   const readers = { kafka: backup.component('kafka'), registry: backup.component('registry'), connect: backup.component('connect') }
-  const { lsn, log, commit } = cut
+  const { lsn, log } = cut
   const { ends, others, counts, findings } = await cutBackup({ parts, readers, log, lsn, settled: settledIn(own, lsn), context })
-  // The commit's own millisecond belongs.
-  const toTime = commit === undefined ? undefined : commit.timestampUs / 1000n + 1n
+  const toTime = endOfTime(cut)
   const step = (text: string): PlanStep => ({ component: 'kafka', text, destructive: false })
   const names = others.length > 5 ? `${others.slice(0, 5).join(', ')} and ${others.length - 5} more` : others.join(', ')
   return {
     point: pointAt(own, cut, ends),
-    toTimes: new Map(toTime === undefined ? [] : others.map((name) => [name, toTime])),
+    toTimes: new Map(others.map((name) => [name, toTime])),
     steps: [
       step(`leave out ${counts.removed} change events of transactions behind ${formatLsn(lsn)}, in ${ends.size} of ${counts.partitions} partitions`),
-      ...(others.length === 0 || commit === undefined
-        ? []
-        : [step(`leave out records later than ${formatTime(commit.timestampUs)} of topics without change events: ${names}`)]),
+      ...(others.length === 0 ? [] : [step(`leave out records from ${formatTime(toTime * 1000n)} on of topics without change events: ${names}`)]),
     ],
-    findings: [...findings, ...groupsBeyond(kafka, ends), ...(commit === undefined && others.length > 0 ? [uncutOthers(names)] : [])],
+    findings: [...findings, ...groupsBeyond(kafka, ends)],
   }
 }
 
@@ -107,12 +104,10 @@ function groupsBeyond({ groups }: KafkaPart, ends: ReadonlyMap<string, bigint>):
   )
 }
 
-function uncutOthers(names: string): Finding {
-  return {
-    severity: 'warning',
-    code: 'topics-not-cut',
-    component: 'kafka',
-    item: names,
-    message: 'the stored WAL holds no commit at or before the cut, which would say a time: these topics come back to the end of the backup',
-  }
+/** Milliseconds: the last commit's own belongs; where none is known before the cut, all before the first one behind it. */
+function endOfTime({ commit, lsn, log }: Cut): bigint {
+  if (commit !== undefined) return commit.timestampUs / 1000n + 1n
+  const { after } = neighbours(log, lsn)
+  if (after === undefined) throw new TypeError('a cut before no commit is the own point of its backup')
+  return after.timestampUs / 1000n
 }

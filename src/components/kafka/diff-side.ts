@@ -7,12 +7,14 @@ import type { ArtifactReader } from '../../repository/artifact.ts'
 import { liveRecords, storedRecords } from './committed-records.ts'
 import { readGroupsOf } from './groups.ts'
 import type { GroupSnapshot, KafkaPart } from './part.ts'
+import { hasTimes, isInTime, type RecordRange, rangeOfTopic } from './record-range.ts'
 import { selectFrom } from './select-topics.ts'
 
 /** What can be compared: a cluster now (up to `endOffsets`, `topic → partition → offset`, when given), or a backup. */
 export type KafkaSide =
   | { kind: 'live'; config: KafkaConfig; endOffsets?: Record<string, Record<string, bigint>> }
-  | { kind: 'backup'; part: KafkaPart; reader: ArtifactReader }
+  /** `range`: less than everything. */
+  | { kind: 'backup'; part: KafkaPart; reader: ArtifactReader; range?: RecordRange }
 
 export interface SideTopic {
   name: string
@@ -34,16 +36,20 @@ export async function openSide(side: KafkaSide, lane: string, context: Context):
   return side.kind === 'live' ? openLive(side, lane, context) : openBackup(side)
 }
 
-function openBackup({ part, reader }: KafkaSide & { kind: 'backup' }): OpenSide {
+function openBackup({ part, reader, range }: KafkaSide & { kind: 'backup' }): OpenSide {
   return {
     topics: part.topics.map((topic) => ({ ...topic, partitions: topic.partitions.map(({ partition }) => partition) })),
     groups: part.groups,
     records(topic, partition) {
       const found = part.topics.find(({ name }) => name === topic)?.partitions.find((candidate) => candidate.partition === partition)
-      return found === undefined ? nothing() : storedRecords(reader, topic, found)
+      return found === undefined ? nothing() : inTime(storedRecords(reader, topic, found), rangeOfTopic(range, topic))
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+async function* inTime(portions: AsyncGenerator<KafkaRecord[]>, range: RecordRange | undefined): AsyncGenerator<KafkaRecord[]> {
+  for await (const records of portions) yield hasTimes(range) ? records.filter(({ timestamp }) => isInTime(range, timestamp)) : records
 }
 
 async function openLive({ config, endOffsets }: KafkaSide & { kind: 'live' }, lane: string, context: Context): Promise<OpenSide> {
