@@ -1,7 +1,7 @@
 import type { Matrix, MatrixFinding, MatrixRow } from './matrix.ts'
 import { type MatrixRun, runTitle } from './matrix-run.ts'
 import { matrixStyle } from './matrix-style.ts'
-import { ageText, bytesText, countsText, engineText, lossesText, memoryText, recoveryPointFacts } from './matrix-text.ts'
+import { ageText, bytesText, countsText, engineText, lossesText, memoryText, recoveryPointFacts, rtoPhasesText } from './matrix-text.ts'
 import { secondsText, tally, verdictText, versionsText } from './matrix-text.ts'
 import { matrixVerdict } from './matrix-verdict.ts'
 
@@ -62,7 +62,7 @@ function runsTable(matrix: Matrix): string {
   const rows = matrix.runs.map((run) => {
     const age = ageText(run, matrix.generatedAt)
     const why = run.notRun === undefined ? '' : `<small>${html(run.notRun)}</small>`
-    return `<tr class="${css(run.verdict)}"><td>${chip(run.verdict)}</td><th scope="row"><a href="#${html(run.id)}">${html(runTitle(run))}</a>${why}<small>${html(versionsText(run))}</small></th><td>${html(engineText(run))}<small>${html(memoryText(run))}</small></td><td class="number">${html(secondsText(run.rto?.seconds ?? null))}</td><td class="number">${html(secondsText(run.rpo?.seconds ?? null))}</td><td>${html(moment(run.at))}<small>${html(age)}</small></td></tr>`
+    return `<tr class="${css(run.verdict)}"><td>${chip(run.verdict)}</td><th scope="row"><a href="#${html(run.id)}">${html(runTitle(run))}</a>${why}<small>${html(versionsText(run))}</small></th><td>${html(engineText(run))}<small>${html(memoryText(run))}</small></td><td class="number">${html(secondsText(run.rto?.seconds ?? null))}<small>${html(rtoPhasesText(run))}</small></td><td class="number">${html(secondsText(run.rpo?.seconds ?? null))}</td><td>${html(moment(run.at))}<small>${html(age)}</small></td></tr>`
   })
   return `<div class="scroll"><table class="runs"><thead><tr><th>Verdict</th><th>Run</th><th>Engine ran in</th><th class="number">RTO</th><th class="number">RPO</th><th>Ended</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
 }
@@ -93,11 +93,15 @@ function runSection(run: MatrixRun, matrix: Matrix): string {
     run.subject === 'reference'
       ? '<p class="aside">Another way, run beside Datapipe and judged by the same checkers. Its losses are counted from what came back.</p>'
       : ''
-  return `<section id="${html(run.id)}"><h2>${html(capital(runTitle(run)))}</h2>${reference}
-<div class="scroll"><table>
+  const title = `<h2>${html(capital(runTitle(run)))}</h2>`
+  const table = `${reference}
+<div class="scroll" id="${html(run.id)}"><table>
 <thead><tr><th>Verdict</th><th>Component</th><th>Tool</th><th>Format</th><th>Compared</th><th class="number">Stored</th><th class="number">Restored in</th></tr></thead>
 <tbody>${rows.map(rowHtml).join('\n')}</tbody>
-</table></div></section>`
+</table></div>`
+  // Where there are many, those that passed are one line each; a link to one opens it, and paper shows them all.
+  if (matrix.runs.length <= 3 || run.verdict !== 'pass') return `<section>${title}${table}</section>`
+  return `<section class="${css(run.verdict)}"><details class="run"><summary>${title}${chip(run.verdict)} <small>${html(tally({ rows }))}</small></summary>${table}</details></section>`
 }
 
 function rowHtml(row: MatrixRow): string {

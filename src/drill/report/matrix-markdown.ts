@@ -1,6 +1,17 @@
 import type { Matrix, MatrixRow } from './matrix.ts'
 import { type MatrixRun, runTitle } from './matrix-run.ts'
-import { ageText, bytesText, countsText, engineText, lossesText, memoryText, recoveryPointFacts, rpoText, rtoText } from './matrix-text.ts'
+import {
+  ageText,
+  bytesText,
+  countsText,
+  engineText,
+  lossesText,
+  memoryText,
+  recoveryPointFacts,
+  rpoText,
+  rtoPhasesText,
+  rtoText,
+} from './matrix-text.ts'
 import { secondsText, tally, verdictText, versionsText } from './matrix-text.ts'
 import { matrixVerdict } from './matrix-verdict.ts'
 
@@ -40,7 +51,7 @@ function runsTable(matrix: Matrix): string {
       runTitle(run),
       run.verdict === 'pass' ? 'pass' : `**${run.verdict}**${run.notRun === undefined ? '' : `: ${run.notRun}`}`,
       tally({ rows: matrix.rows.filter((row) => row.run === run.id) }),
-      secondsText(run.rto?.seconds ?? null),
+      [secondsText(run.rto?.seconds ?? null), ...(run.rto?.phases === undefined ? [] : [`(${rtoPhasesText(run)})`])].join(' '),
       secondsText(run.rpo?.seconds ?? null),
       engineText(run),
       memoryText(run),

@@ -20,6 +20,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .known-loss{--tone:var(--known-loss);--tone-ground:var(--known-loss-ground)}.losses{color:var(--tone);font-weight:600}.aside{color:var(--soft);margin:-.5rem 0 .8rem}
 h2 small{font-weight:400;color:var(--soft)}.runs small{display:block;color:var(--soft);font-weight:400;white-space:normal}.runs tbody th{white-space:normal}.runs a{color:inherit}
 .runs thead th:nth-child(n){width:auto}.runs thead th:first-child{width:7.6rem}
+details.run>summary{display:flex;flex-wrap:wrap;gap:.3rem .9rem;align-items:baseline}details.run>summary h2{margin:0;color:var(--ink)}details.run[open]>summary{margin-bottom:.8rem}.runs .number small{max-width:16rem;text-align:right}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:1.1rem 1.6rem}
 .figures div{display:flex;flex-direction:column}
 .figures .label{color:var(--soft);font-size:.8rem}

@@ -77,6 +77,11 @@ export function rtoText(matrix: Pick<Matrix, 'rto'>): string {
   return matrix.rto === null ? 'not measured' : secondsText(matrix.rto.seconds)
 }
 
+/** `restore 9.9 s, first new event 0.60 s`: what the RTO went into; empty where that was not measured. */
+export function rtoPhasesText({ rto }: Pick<MatrixRun, 'rto'>): string {
+  return (rto?.phases ?? []).map(({ name, seconds }) => `${name} ${secondsText(seconds)}`).join(', ')
+}
+
 export function rpoText(matrix: Pick<Matrix, 'rpo'>): string {
   return matrix.rpo === null ? 'not measured' : `${secondsText(matrix.rpo.seconds)} (${matrix.rpo.transactionsLost} transactions)`
 }
