@@ -2,7 +2,8 @@ import { DatapipeError } from '../../base/errors.ts'
 import { kafkaErrors, KafkaFailure, throwOnError } from '../../clients/kafka/failure.ts'
 import type { KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import { produceRaw } from '../../clients/kafka/produce-raw.ts'
-import { batchHeaderSize, stampedHeader } from '../../clients/kafka/record-batch.ts'
+import { rebuildBatch } from '../../clients/kafka/rebuild-batch.ts'
+import { batchHeaderSize, parseBatchHeader, stampedHeader } from '../../clients/kafka/record-batch.ts'
 
 interface Flight {
   batch: Buffer[]
@@ -26,8 +27,10 @@ export interface BatchSenderOptions {
   topic: string
   partition: number
   producer: { producerId: bigint; producerEpoch: number }
-  /** The partition's end before the first batch. */
+  /** The offset of the first batch. */
   startOffset: bigint
+  /** So many of the first records are in the partition already: they are passed over. */
+  loaded?: bigint
 }
 
 /** Brokers recognise repetitions of a producer's last five batches: no more may be under way. */
@@ -43,6 +46,7 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
   const { client, topic, partition, producer } = options
   const flights: Flight[] = []
   let nextOffset = options.startOffset
+  const loadedEnd = options.startOffset + (options.loaded ?? 0n)
   let sequence = 0
   let acknowledged = false
   const path = `kafka/topics/${topic}/${partition}`
@@ -90,6 +94,21 @@ export function openBatchSender(options: BatchSenderOptions): BatchSender {
   }
   return {
     async send(batch, count, done = () => {}) {
+      const known = loadedEnd - nextOffset
+      if (known >= BigInt(count)) {
+        nextOffset += BigInt(count)
+        done()
+        return
+      }
+      if (known > 0n) {
+        // The load had ended inside of what is one batch now.
+        const header = parseBatchHeader(batch)
+        const rest = rebuildBatch(batch, header, (offset) => offset - header.baseOffset >= known)
+        nextOffset = loadedEnd
+        if (rest !== undefined) await this.send(rest.bytes, rest.recordCount)
+        done()
+        return
+      }
       // A broker takes any sequence number from a producer it does not know yet: were the first batch to fail, the second would take its place.
       const window = acknowledged ? mostFlights : 1
       while (flights.length >= window || (flights.length > 0 && underWay(flights) + batch.length > mostBytes)) {

@@ -55,17 +55,18 @@ export async function loadWork({ target, part }: LoadWork, options: LoadOptions)
     return { records, bytes: spreadEvenly(bytes, target), positions, ends: ends.map((end, partition) => ({ partition, end })) }
   }
   const { partition } = part
-  const startOffset = starts.get(name)?.get(partition) ?? 0n
+  const loaded = target.loaded.get(partition) ?? 0n
+  const startOffset = (starts.get(name)?.get(partition) ?? 0n) - loaded
   const own: OffsetMap = new Map()
-  const largest = target.configs['max.message.bytes']
   const common = {
     ...options,
     range,
     topic: name,
     part,
     startOffset,
+    loaded,
     offsetMap: own,
-    ...(largest === undefined ? {} : { maxMessageBytes: Number(largest) }),
+    ...(target.maxMessageBytes === undefined ? {} : { maxMessageBytes: target.maxMessageBytes }),
   }
   const adopt = () => adoptPartition(offsetMap, own, { source: topic.name, target: name, partition })
   if (options.preserveOffsets) {

@@ -49,7 +49,7 @@ export async function takeBack(targets: RestoreTarget[], { config, context }: { 
       if (existing === undefined) continue
       const added = Object.keys(loading).filter((key) => !(key in existing.configs))
       await alterTopicConfig(client, name, existing.configs, added)
-      warn(`topic ${name} may hold a part of its records: empty it before the next try`)
+      warn(`topic ${name} may hold a part of its records: the same restore goes on with them, any other wants it empty`)
     }
     if (made.length > 0) warn(`deleted ${made.length} half-loaded topics`)
   } catch (error) {

@@ -21,8 +21,10 @@ export interface PartitionRestore {
   topic: string
   part: PartitionPart
   producer: { producerId: bigint; producerEpoch: number }
-  /** The partition's end before the restore: where the first record must go. */
+  /** Where the first record must go, or has gone: the partition's end before the restore, less `loaded`. */
   startOffset: bigint
+  /** Records that are there already, from a restore that was killed: they are not sent again. */
+  loaded?: bigint
   offsetMap: OffsetMap
   /** What the topic's `max.message.bytes` will be: no batch that is made here is larger. */
   maxMessageBytes?: number
@@ -43,7 +45,7 @@ export async function restorePartition(options: PartitionRestore): Promise<{ rec
   const { client, topic, part, producer, startOffset, offsetMap } = options
   // A broker works on one request of a connection at a time: partitions share two, and their batches the requests.
   const lane = `records ${part.partition % 2}`
-  const sender = openBatchSender({ client, lane, topic, partition: part.partition, producer, startOffset })
+  const sender = openBatchSender({ client, lane, topic, partition: part.partition, producer, startOffset, loaded: options.loaded ?? 0n })
   const isAborted = abortFilter(part.aborted)
   addPartition(offsetMap, topic, part.partition, startOffset)
   let target = startOffset

@@ -49,7 +49,10 @@ export async function planRestoreTopics(options: PlanRestoreOptions): Promise<To
   }
 }
 
-function describeTarget({ topic, name, partitions, replicationFactor, existing, configs }: RestoreTarget, choices: TopicChoices): PlanStep[] {
+function describeTarget(
+  { topic, name, partitions, replicationFactor, existing, loaded: before, configs }: RestoreTarget,
+  choices: TopicChoices,
+): PlanStep[] {
   const settings = Object.entries(configs).map(([key, value]) => `, ${key}=${value}`)
   const shape = `${partitions} partitions, replication factor ${replicationFactor}${settings.join('')}`
   const records = topic.partitions.reduce((sum, { committedRecords }) => sum + committedRecords, 0n)
@@ -58,6 +61,13 @@ function describeTarget({ topic, name, partitions, replicationFactor, existing, 
   const loaded = choices.range === undefined ? `${records} records` : `those of ${records} records that are in the range,`
   const kept = choices.preserveOffsets ? ' at their own offsets' : ''
   const compacts = configs['cleanup.policy']?.includes('compact') ? ', after which the brokers compact it again as before' : ''
+  const there = [...before.values()].reduce((sum, count) => sum + count, 0n)
+  if (there > 0n) {
+    return [
+      step(`go on with topic ${name}: it holds the first ${there} of ${records} records${origin}, as a restore that was killed leaves them`),
+      step(`load the rest into ${name}, then put its configuration back (${shape})${compacts}`),
+    ]
+  }
   return [
     step(existing === undefined ? `create topic ${name} (${shape})` : `take the empty topic ${name} and set its configuration (${shape})`),
     step(
@@ -82,7 +92,7 @@ async function findTargets(client: KafkaClient, options: PlanRestoreOptions): Pr
   return targets
 }
 
-function targetOptions({ part, topics, context, reader: _, ...choices }: PlanRestoreOptions): TargetOptions {
+function targetOptions({ part, topics, context, ...choices }: PlanRestoreOptions): TargetOptions {
   return { ...choices, part, topics, now: context.now() }
 }
 
@@ -108,7 +118,7 @@ export interface RestoredTopics extends RestoreOutcome {
 }
 
 /**
- * Creates the topics (or takes empty ones), loads their committed records, reads the ends back and puts the configurations back. The
+ * Creates the topics (or takes empty ones, or goes on with those that a killed restore has left), loads their committed records, reads the ends back and puts the configurations back. The
  * offset map says where every record went. Throws as `planRestoreTopics`, `artifact-damaged`, `restore-mismatch`.
  */
 export async function restoreTopics(options: RestoreTopicsOptions): Promise<RestoredTopics> {
