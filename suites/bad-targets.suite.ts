@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../src/base/finding.ts'
 import type { CheckItem } from '../src/components/component.ts'
 import type { Artifact } from '../src/repository/artifact.ts'
-import { type CliRun, resultOf, told } from './cli.ts'
+import { type CliRun, datapipe, resultOf, told } from './cli.ts'
 import { at, expectRefusal, expectSuccess } from './cli-outcomes.ts'
 import { copyRepository, oneOf } from './damaged-copies.ts'
 import { type ConfigFile, changeByte, type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
@@ -61,6 +61,19 @@ describe('a target that must not be written to', () => {
     expectRefusal(run, 41, 'target-is-source', /is the one that the backup came from/)
     for (const other of [/already has shop/, /a PostgreSQL server \(pid \d+\) runs on/, /topic orders has records/])
       expect(run.error?.message).toMatch(other)
+    // Each with a hint of its own, and for people on lines of their own.
+    expect(run.error?.reasons?.map(({ code }) => code)).toEqual([
+      'target-is-source',
+      'target-not-empty',
+      'target-not-empty',
+      'target-not-empty',
+      'target-not-empty',
+    ])
+    expect(new Set(run.error?.reasons?.map(({ hint }) => hint)).size).toBeGreaterThan(2)
+    const shown = await datapipe(['--config', config, 'restore', id])
+    expect(shown.stderr).toMatch(
+      /error: 5 things stand in the way\n {2}1\. Kafka cluster .*\n(?: {5}at: .*\n)? {5}hint: if you mean it, say --in-place\n {2}2\. /,
+    )
     expectRefusal(await on('restore', id, '--only', 'kafka'), 41, 'target-is-source', /is the one that the backup came from/)
     expectRefusal(await on('restore', id, '--only', 'kafka', '--in-place'), 40, 'target-not-empty', /topic orders has records/)
     expectRefusal(await on('restore', id, '--only', 'connect'), 40, 'target-not-empty', /already has shop/)
@@ -281,6 +294,17 @@ describe('wiped, and back', () => {
 
 test('PostgreSQL alone: what was not made and not written is told', async () => {
   await pipeline.stack.destroy('postgres')
+  // Who types the whole restore is told what is lost and what lives.
+  const all = await on('restore', id)
+  expectRefusal(all, 41, 'target-is-source', /is the one that the backup came from/)
+  expect(all.events).toContainEqual({
+    type: 'finding',
+    finding: expect.objectContaining({
+      code: 'partly-lost',
+      item: 'postgres',
+      next: expect.stringMatching(/--only postgres connect --dry-run$/) as string,
+    }) as Finding,
+  })
   const { findings } = resultOf<{ findings: Finding[] }>(await expectSuccess(on('restore', id, '--only', 'postgres', '--in-place')))
   expect(findings).toEqual(
     expect.arrayContaining([

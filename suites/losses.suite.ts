@@ -21,6 +21,7 @@ beforeAll(async () => {
   await chmod(directory, 0o755)
   pipeline = await startSmallPipeline(directory)
   await setPositions('audit', 'orders', [1, 2])
+  await setPositions('elsewhere', 'shop.public.item', [1])
   config = await pipeline.configFile('datapipe')
   id = resultOf<{ id: string }>(await expectSuccess(on('backup'))).id
 })
@@ -98,6 +99,8 @@ describe('a consumer group that was reset by mistake', () => {
     const alone = ['restore', id, '--only', 'kafka', '--group'] as const
     expectRefusal(await on(...alone, 'billing'), 49, 'group-not-applied', /group billing has members \(Stable\)/)
     await consumer.disconnect()
+    const two = await expectSuccess(on(...alone, 'billing', 'elsewhere', '--topic', 'orders', '--dry-run'))
+    expect(findings(two)).toMatchObject([{ severity: 'warning', code: 'group-without-position', item: 'elsewhere' }])
     expectRefusal(await on(...alone, 'nobody*'), 64, 'topic-pattern-empty', /--group nobody\* matches no group/)
     expectRefusal(await on(...alone, 'billing', '--rename', 'a=b'), 64, 'usage', /--rename means nothing with --group/)
     expectRefusal(await on('restore', id, '--group', 'billing'), 64, 'usage', /sets positions of consumer groups alone/)
@@ -180,5 +183,92 @@ describe('one topic that was deleted while the pipeline lives', () => {
     await expectSuccess(on(...group, '--by-offset-map', offsetMap))
     expect(await positions('billing', 'orders')).toEqual([4, 10])
     expectRefusal(await on(...group, '--by-offset-map', config), 64, 'usage', /is no JSON/)
+  })
+})
+
+describe('the registry, lost while Kafka lives on', () => {
+  const journals = ['kafkasql-journal', 'kafkasql-snapshots', 'registry-events']
+  const register = async (subject: string, field: string) => {
+    const schema = JSON.stringify({ type: 'record', name: 'Late', fields: [{ name: field, type: 'string' }] })
+    const { body } = await pipeline.registry('POST', `/subjects/${subject}/versions`, { schema })
+    return Number((body as { id: unknown }).id)
+  }
+  const loseRegistry = async () => {
+    await pipeline.stack.destroy('registry')
+    await withAdmin((admin) => admin.deleteTopics({ topics: journals }))
+  }
+  const idLost = (late: number) =>
+    expect.objectContaining({
+      severity: 'harm',
+      code: 'live-id-lost',
+      item: `id ${late}`,
+      message: expect.stringMatching(/^late\/0\/0 is the first live record that carries it/) as string,
+    })
+  let late: number
+  /** One record in a topic of its own that the backup does not have. */
+  const writeLate = async (schemaId: number) => {
+    await withAdmin((admin) => admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'late', numPartitions: 1, replicationFactor: 1 }] }))
+    const producer = pipeline.kafka.producer()
+    await producer.connect()
+    await producer.send({ topic: 'late', messages: [{ key: 'late', value: Buffer.from([0, 0, 0, 0, schemaId, 2, 0x61]) }] })
+    await producer.disconnect()
+  }
+
+  test('an id that a live record carries, registered since the backup, is told: the registry would give it to another schema', async () => {
+    // Running, it would register its schemas in the empty registry, with other ids.
+    await pipeline.connect('PUT', '/connectors/shop/stop')
+    await pipeline.untilConnector('STOPPED')
+    late = await register('late-value', 'a')
+    await writeLate(late)
+    await loseRegistry()
+    await pipeline.stack.start('registry')
+    const dry = await on('restore', id, '--only', 'registry', '--dry-run')
+    expect(findings(dry), told(dry)).toContainEqual(idLost(late))
+    const run = await on('restore', id, '--only', 'registry')
+    expect(run.exitCode, told(run)).toBe(22)
+    expect(findings(run)).toContainEqual(idLost(late))
+    // The damage, once: the next schema gets the id, and the record is read by it.
+    expect(await register('another-value', 'b')).toBe(late)
+  })
+
+  test('alone by its raw topic, with the registry down; Kafka must answer to be looked at', async () => {
+    await loseRegistry()
+    const raw = ['restore', id, '--only', 'registry', '--registry-route', 'raw-topic']
+    expectRefusal(await on(...raw), 41, 'target-is-source', /is the one that the backup came from/)
+    const before = await ends('orders')
+    const run = await on(...raw, '--in-place')
+    expect(run.exitCode, told(run)).toBe(22)
+    expect(resultOf<RestoreResult>(run)).toMatchObject({
+      registryRoute: 'raw-topic',
+      restoredTopics: expect.arrayContaining(['kafkasql-journal']) as string[],
+    })
+    expect(findings(run)).toContainEqual(idLost(late))
+    expect(await ends('orders')).toEqual(before)
+    expect((await pipeline.registry('GET', '/subjects/orders-value/versions/1')).status).toBe(200)
+    const without = await pipeline.configFile('no-kafka', ({ kafka }) => {
+      kafka.bootstrapServers = ['127.0.0.1:1']
+    })
+    const blind = await at(without, 'restore', id, '--only', 'registry', '--dry-run')
+    expect(
+      findings(blind).map(({ code }) => code),
+      told(blind),
+    ).toContain('live-ids-not-looked-at')
+  })
+
+  test('where Kafka still has its topic, that is the better source, and the plan says so', async () => {
+    await withAdmin((admin) => admin.deleteTopics({ topics: ['late'] }))
+    await pipeline.connect('PUT', '/connectors/shop/resume')
+    await pipeline.untilConnector('RUNNING RUNNING')
+    // Taken now: the topic of this backup is the one that lives on.
+    const now = resultOf<{ id: string }>(await expectSuccess(on('backup'))).id
+    late = await register('later-value', 'c')
+    await writeLate(late)
+    await pipeline.stack.destroy('registry')
+    const dry = await on('restore', now, '--only', 'registry', '--registry-route', 'raw-topic', '--in-place', '--dry-run')
+    expect(findings(dry), told(dry)).toContainEqual(
+      expect.objectContaining({ severity: 'warning', code: 'registry-topic-lives', item: 'kafkasql-journal' }),
+    )
+    await pipeline.stack.start('registry')
+    expect((await pipeline.registry('GET', `/schemas/ids/${late}`)).status).toBe(200)
   })
 })

@@ -161,6 +161,8 @@ export interface ErrorDetails {
   /** The failing item, from the outside in, e.g. `kafka/topics/orders/3` or `datapipe.yaml: kafka.topics`. */
   path?: string
   cause?: unknown
+  /** Every one of several failures that this one tells of, itself first. */
+  reasons?: readonly DatapipeError[]
 }
 
 /** Every expected failure. Message: lowercase, no full stop, never a secret. */
@@ -168,6 +170,8 @@ export class DatapipeError extends Error {
   readonly code: ErrorCode
   readonly hint: string
   readonly path: string | undefined
+  /** Empty where it tells of itself alone. */
+  readonly reasons: readonly DatapipeError[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -175,6 +179,7 @@ export class DatapipeError extends Error {
     this.code = code
     this.hint = details.hint ?? errorTable[code].hint
     this.path = details.path
+    this.reasons = details.reasons ?? []
   }
 
   get exitCode(): number {

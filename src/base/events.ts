@@ -13,4 +13,12 @@ export type DatapipeEvent =
   /** The last line of a successful command in JSON mode. */
   | { type: 'result'; command: string; exitCode: number; result: unknown }
   /** The last line of a failed command in JSON mode. */
-  | { type: 'error'; code: string; exitCode: number; message: string; path?: string; hint: string }
+  | { type: 'error'; code: string; exitCode: number; message: string; path?: string; hint: string; reasons?: FailureReason[] }
+
+/** One of several failures that a command tells of at once. */
+export interface FailureReason {
+  code: string
+  message: string
+  path?: string
+  hint: string
+}

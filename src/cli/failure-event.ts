@@ -4,7 +4,12 @@ import type { DatapipeEvent } from '../base/events.ts'
 /** The event with the configuration's own name where it says `datapipe.yaml`; `docs/datapipe-yaml.md` is not meant by that. */
 export function namingConfig(event: DatapipeEvent & { type: 'error' }, file: string): DatapipeEvent & { type: 'error' } {
   const named = (text: string) => text.replaceAll(/(?<![\w./-])datapipe\.yaml/g, () => file)
-  return { ...event, hint: named(event.hint), ...(event.path === undefined ? {} : { path: named(event.path) }) }
+  const naming = <T extends { hint: string; path?: string }>(each: T): T => ({
+    ...each,
+    hint: named(each.hint),
+    ...(each.path && { path: named(each.path) }),
+  })
+  return { ...naming(event), ...(event.reasons && { reasons: event.reasons.map(naming) }) }
 }
 
 /**
@@ -18,7 +23,21 @@ export function failureEvent(error: unknown, signal: AbortSignal): DatapipeEvent
   }
   if (error instanceof DatapipeError && error.code !== 'internal') {
     const { code, exitCode, path, hint } = error
-    return { type: 'error', code, exitCode, message: describeError(error), ...(path === undefined ? {} : { path }), hint }
+    const reasons = error.reasons.map((reason) => ({
+      code: reason.code,
+      message: describeError(reason),
+      ...(reason.path && { path: reason.path }),
+      hint: reason.hint,
+    }))
+    return {
+      type: 'error',
+      code,
+      exitCode,
+      message: describeError(error),
+      ...(path === undefined ? {} : { path }),
+      hint,
+      ...(reasons.length > 1 && { reasons }),
+    }
   }
   const { exit, hint } = errorTable.internal
   return { type: 'error', code: 'internal', exitCode: exit, message: stackOf(error), hint }

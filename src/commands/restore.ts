@@ -23,11 +23,13 @@ import { awaitWorkers, type MadeSlot, makeSlots, readersOfPostgres, restoreConne
 import { type KafkaRestoreOptions, refusePartialPipeline } from './restore/kafka-choices.ts'
 import { oldSignals } from './restore/old-signals.ts'
 import { endsAtPoint } from './restore/point-ends.ts'
+import { lostIds, registryTopicsAlone } from './restore/registry-alone.ts'
 import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
 import { effectivePoint } from './restore/effective-point.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
 import { type Cut, resolvePoint } from './restore/resolve-point.ts'
+import { partlyLost, survey } from './restore/survey.ts'
 import { startServer } from './restore/start-server.ts'
 import { sideBySide } from './side-by-side.ts'
 
@@ -87,9 +89,11 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   const { backup, cut } = await inPhase(context, 'find the point', () => findPoint(options, storage, context))
   const chosen = partsOf(backup, options.only)
   const signals = await oldSignals(backup, chosen, options.kafka ?? {})
-  const parts = { ...chosen, ...(signals.part && { kafka: signals.part }) }
+  const ofRegistry = registryTopicsAlone(backup, options.only, options.registryRoute)
+  const parts = { ...chosen, ...(signals.part && { kafka: signals.part }), ...(ofRegistry && { kafka: ofRegistry }) }
   if (Object.keys(parts).length === 0) throw new DatapipeError('usage', 'nothing of this backup is selected', { hint: 'correct --only' })
-  const { at, plan, catchUp } = await inPhase(context, 'plan', async () => {
+  const lost = async () => (options.only === undefined ? partlyLost(await survey(config, parts, context), backup.id) : [])
+  const planned = inPhase(context, 'plan', async () => {
     await checkPresence(
       storage,
       backup.manifest.artifacts.filter(({ component }) => parts[component] !== undefined),
@@ -112,6 +116,12 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
     const catchUp = await planCatchUp({ config, backup, parts, point: at.point, context })
     return { at, plan, catchUp }
   })
+  const { at, plan, catchUp } = await planned.catch(async (error: unknown) => {
+    if (error instanceof DatapipeError && error.code !== 'interrupted') for (const finding of await lost()) context.emit({ type: 'finding', finding })
+    throw error
+  })
+  if (plan.refused.length > 0) findings.push(...(await lost()))
+  findings.push(...(await lostIds({ config, backup, parts, context })))
   findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []), ...plan.refused)
   const run: Run = { options, config, backup, parts, point: at.point, plan, catchUp, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)

@@ -20,5 +20,7 @@ export function together(failures: unknown[]): unknown {
   if (interrupted !== undefined || failures.length === 1) return interrupted ?? first
   const message = [...new Set(failures.map(describeError))].join('; also: ')
   if (!(first instanceof DatapipeError)) return new Error(message)
-  return new DatapipeError(first.code, message, { hint: first.hint, cause: first.cause, ...(first.path === undefined ? {} : { path: first.path }) })
+  const reasons = failures.flatMap((failure) => (failure instanceof DatapipeError ? (failure.reasons.length > 0 ? failure.reasons : [failure]) : []))
+  const path = first.path === undefined ? {} : { path: first.path }
+  return new DatapipeError(first.code, message, { hint: first.hint, cause: first.cause, ...path, reasons })
 }

@@ -3,8 +3,15 @@ import type { Finding } from '../../base/finding.ts'
 import { formatSeconds } from './format.ts'
 import type { Style } from './style.ts'
 
-/** An error for people: message, path and hint, each on its line. */
+/** An error for people: message, path and hint, each on its line; of several reasons each with its own. */
 export function describeFailure(error: DatapipeEvent & { type: 'error' }, style: Style): string {
+  if (error.reasons !== undefined) {
+    const each = error.reasons.map(({ message, path, hint }, index) => {
+      const place = path === undefined || message.includes(path) ? '' : `     at: ${path}\n`
+      return `  ${index + 1}. ${message}\n${place}     ${style.bold('hint:')} ${hint}\n`
+    })
+    return `${style.red('error:')} ${error.reasons.length} things stand in the way\n${each.join('')}`
+  }
   const path = error.path === undefined || error.message.includes(error.path) ? '' : `  at: ${error.path}\n`
   return `${style.red('error:')} ${error.message}\n${path}  ${style.bold('hint:')} ${error.hint}\n`
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DatapipeEvent } from '../../base/events.ts'
+import { describeFailure } from './describe-event.ts'
 import { formatBytes, formatCount, formatSeconds, formatTable } from './format.ts'
 import { jsonRenderer } from './json.ts'
 import { linesRenderer } from './lines.ts'
@@ -101,6 +102,28 @@ error: in use
   hint: wait
 `)
   expect(stdout.text).toBe('')
+})
+
+test('several reasons: each on lines of its own, with its own hint', () => {
+  const reasons = [
+    { code: 'target-not-empty', message: 'topic orders has records', path: 'kafka/topics', hint: 'wipe it first' },
+    { code: 'target-not-empty', message: '/data is not empty', path: '/data', hint: 'move it away' },
+  ]
+  const event = {
+    type: 'error' as const,
+    code: 'target-not-empty',
+    exitCode: 40,
+    message: 'topic orders has records; also: /data is not empty',
+    hint: 'wipe it first',
+    reasons,
+  }
+  expect(describeFailure(event, noStyle)).toBe(`error: 2 things stand in the way
+  1. topic orders has records
+     at: kafka/topics
+     hint: wipe it first
+  2. /data is not empty
+     hint: move it away
+`)
 })
 
 test('quiet: results, errors, warnings and findings only', () => {

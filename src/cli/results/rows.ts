@@ -9,7 +9,9 @@ export function rowsText({ backup, database, lsn, transaction, tables, output, s
     const examples = table.examples.map(({ kind, text }) => `  ${kind}: ${text}\n`)
     return `${describe(table)}\n${examples.join('')}`
   })
-  const written = output === undefined ? '' : `${statements} statements in ${output}: read it, then psql -d ${database} -f ${output}\n`
+  const whole = tables.filter(({ state }) => state === 'dropped').length
+  const held = `${statements} statements${whole === 0 ? '' : ` and ${whole} tables whole`}`
+  const written = output === undefined ? '' : `${held} in ${output}: read it, then psql -d ${database} -f ${output}\n`
   const nothing = tables.length === 0 ? 'no table is concerned\n' : ''
   return `${done}database ${database} at ${lsn} (backup ${backup}) and now:\n${each.join('')}${nothing}${findingsText(findings)}${written}`
 }

@@ -165,15 +165,24 @@ function place(groupId: string, offset: CommittedOffset, ends: LogEnds, map: Off
       },
     )
   }
+  const placed = placeInLog(item, { wanted, first, end })
+  return { offset: { ...offset, topic, offset: placed.offset }, ...(placed.finding && { finding: placed.finding }) }
+}
+
+/** Where a position stands in a log from `first` to `end`, and what is to be told when it lay outside. Pure. */
+export function placeInLog(
+  item: string,
+  { wanted, first, end }: { wanted: bigint; first: bigint; end: bigint },
+): { offset: bigint; finding?: Finding } {
   if (wanted < first) {
     const message = `stood at ${wanted}, and the log begins at ${first} now: the ${first - wanted} offsets in between are gone; it is set to ${first}`
-    return { offset: { ...offset, topic, offset: first }, finding: note('position-before-log', 'harm', item, message) }
+    return { offset: first, finding: note('position-before-log', 'harm', item, message) }
   }
   if (wanted > end) {
     const message = `stood at ${wanted}, and the log ends at ${end}: records have been lost; it is set to ${end}`
-    return { offset: { ...offset, topic, offset: end }, finding: note('position-behind-log', 'harm', item, message) }
+    return { offset: end, finding: note('position-behind-log', 'harm', item, message) }
   }
-  return { offset: { ...offset, topic, offset: wanted } }
+  return { offset: wanted }
 }
 
 function stepOf(groupId: string, { topic, partition, offset }: CommittedOffset, now: bigint | undefined): PlanStep {
