@@ -68,7 +68,7 @@ function pointAt(own: RecoveryPoint, { target, lsn, commit }: Cut, ends: Readonl
   return {
     name: target,
     kind: 'transaction',
-    takenAt: own.takenAt,
+    takenAt: commit === undefined ? own.takenAt : formatTime(commit.timestampUs),
     postgres: { systemIdentifier, timeline, lsn: formatLsn(lsn), ...known },
     ...(kafka && {
       kafka: {
