@@ -176,7 +176,13 @@ test('a wipe names everything beforehand, removes it, and refuses while a slot i
   )
   expect((await identifyPostgres(doomed, context)).contents).toContain('table "Sales Dept"."Ördér"')
   await wipePostgres(doomed, context)
-  expect(await planWipePostgres(doomed, context)).toEqual([])
+  // What it leaves, and how that goes: the files of the whole server.
+  const kept = {
+    component: 'postgres',
+    text: expect.stringMatching(/^keep the server and (\S+): .* pg_ctl -D \1 stop -m fast; mv \1 \1\.old$/),
+    destructive: false,
+  }
+  expect(await planWipePostgres(doomed, context)).toEqual([kept])
   expect(await identifyPostgres(doomed, context)).toMatchObject({ empty: true, identity: expect.stringMatching(/^\d+$/) })
   await using there = await connectPostgres(doomed.url)
   await there.query('CREATE TABLE public.again (a int)')
