@@ -32,16 +32,18 @@ import { readEverything } from './kafka-reading.ts'
 import { readerOver } from './spoiled-kafka.ts'
 
 const context = silentContext()
-const topics = ['narrow', 'quiet', 'transacted']
+const topics = ['narrow', 'quiet', 'transacted', 'wide']
 /** What the topic `narrow` allows: a merged batch above it would stop the log cleaner of a compacted topic. */
 const narrowBytes = 4000
+/** What the broker allows a topic that says nothing: less than a full batch. */
+const brokerBytes = 20_000
 
 let stack: EmbeddedStack
 let config: KafkaConfig
 let kafka: Kafka
 
 beforeAll(async () => {
-  stack = await startEmbeddedStack({ components: ['kafka'], context })
+  stack = await startEmbeddedStack({ components: ['kafka'], kafkaSettings: { 'message.max.bytes': String(brokerBytes) }, context })
   const found = stack.config('file:///unused').kafka
   if (found === undefined) throw new Error('the stack has no kafka')
   config = found
@@ -65,7 +67,7 @@ async function fill(): Promise<void> {
   })
   await admin.createTopics({
     waitForLeaders: true,
-    topics: [make('quiet', 2), make('narrow', 1, { 'max.message.bytes': String(narrowBytes) }), make('transacted', 1)],
+    topics: [make('quiet', 2), make('narrow', 1, { 'max.message.bytes': String(narrowBytes) }), make('transacted', 1), make('wide', 1)],
   })
   await admin.disconnect()
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
@@ -74,7 +76,9 @@ async function fill(): Promise<void> {
     const messages = [{ ...odd(n), partition: n % 2 }]
     // Some of them compressed: runs of two codecs by turns.
     await producer.send({ topic: 'quiet', messages, compression: n % 100 < 20 ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None })
-    if (n < 100) await producer.send({ topic: 'narrow', messages: [{ partition: 0, key: `${n}`, value: 'x'.repeat(n * 7) }] })
+    if (n >= 100) continue
+    await producer.send({ topic: 'narrow', messages: [{ partition: 0, key: `${n}`, value: 'x'.repeat(n * 7) }] })
+    await producer.send({ topic: 'wide', messages: [{ partition: 0, key: `${n}`, value: 'x'.repeat(n * 40) }] })
   }
   await producer.disconnect()
   const transactional = kafka.producer({ transactionalId: 'batches', idempotent: true, maxInFlightRequests: 1 })
@@ -162,10 +166,13 @@ describe('batches of one record, stored and restored', () => {
     expect(batches.map(({ header }) => header.codec)).toEqual(['gzip', 'none', 'gzip', 'none', 'gzip', 'none', 'gzip', 'none'])
   })
 
-  test('never in a batch that is larger than the topic allows', async () => {
-    const batches = await batchesOf('narrow', 0)
+  test.each([
+    ['narrow', narrowBytes],
+    ['wide', brokerBytes],
+  ])('never in a batch that is larger than the topic, or the broker, allows: %s', async (topic, limit) => {
+    const batches = await batchesOf(topic, 0)
     expect(batches.length).toBeLessThan(50)
-    expect(Math.max(...batches.map(({ header }) => header.size))).toBeLessThanOrEqual(narrowBytes)
+    expect(Math.max(...batches.map(({ header }) => header.size))).toBeLessThanOrEqual(limit)
   })
 
   test('a transaction stays apart from the next one, and an aborted one stays out', async () => {
