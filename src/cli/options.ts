@@ -152,6 +152,7 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--leave-connectors-stopped', text: 'do not resume the connectors at the end' },
       ...kafkaRestoreOptions,
     ],
+    answers: { [answers.no]: 'of a dry run: a restore would be refused now, and why' },
     examples: [
       'restore latest --dry-run',
       'restore --to 2026-11-25T09:00:00Z --dry-run',
