@@ -55,11 +55,11 @@ export function judgeResume(evidence: DrillEvidence): CheckResult[] {
 }
 
 /**
- * Where a worker, a broker or the database went down without warning while events flowed, Debezium delivers some of them again: Kafka Connect
+ * Where a worker, a broker, the registry or the database went down without warning while events flowed, Debezium delivers some of them again: Kafka Connect
  * had not yet written down how far it was. Everywhere else twice is a fault.
  */
 function mayRedeliver({ loss, fault }: DrillEvidence): boolean {
-  return loss === 'connect' || (fault !== undefined && /^(connect|kafka|postgres) killed$/.test(fault.what))
+  return loss === 'connect' || loss === 'registry' || (fault !== undefined && /^(connect|kafka|postgres|registry) killed$/.test(fault.what))
 }
 
 function isBehind({ table, partition, offset }: ObservedEvent, ends: Record<string, Record<string, string>>): boolean {

@@ -6,6 +6,7 @@ import type { Engine, RestoreRequest } from './engine.ts'
 import { repairRows, spoilRows } from './lost-rows.ts'
 import { deleteTopics } from './workloads/delete-topics.ts'
 import { resetGroup } from './workloads/reset-group.ts'
+import { resumeConnector, stopConnector } from './workloads/stop-connector.ts'
 import { resnapshot } from './workloads/resnapshot.ts'
 import type { DrillPipeline } from './prepare-pipeline.ts'
 import { wipeWith } from './wipe-with.ts'
@@ -107,8 +108,13 @@ const losses: Record<LossName, Loss> = {
       await stack.destroy('registry')
       await deleteTopics(pipeline.kafka, registryTopics)
     },
-    bringUp: ({ stack }) => stack.start('registry'),
+    // A connector that runs would register its schemas in the empty registry, with other ids.
+    async bringUp({ stack, pipeline, context }) {
+      await stopConnector(pipeline.connect, context.signal)
+      await stack.start('registry')
+    },
     restore: { only: ['registry'] },
+    afterRestore: ({ pipeline, context }) => resumeConnector(pipeline.connect, context.signal),
   },
   connect: {
     name: 'connect',

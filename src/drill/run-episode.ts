@@ -19,6 +19,7 @@ import { observeTopics } from './observers/observe-topics.ts'
 import type { Measured, RunRow } from './report/assemble-matrix.ts'
 import { cutFor, endsBefore, endsOf, growingTopics, ledgerTopics, topicsOf, whatToObserve } from './what-to-observe.ts'
 import { sendCanary } from './workloads/canary.ts'
+import { restartFailedTasks } from './workloads/restart-failed-tasks.ts'
 import { readLedgerHistory } from './workloads/ledger-history.ts'
 import { type LedgerMix, LedgerWriter } from './workloads/ledger-writer.ts'
 
@@ -64,7 +65,8 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
   const scene: Scene = { ...plan, context }
   const { signal } = context
   const historyFile = join(directory, 'ledger.jsonl')
-  const baseline = await observeLedger(pipeline.postgresUrl)
+  // The events of the accounts' creation are the drill's own, where it is the first.
+  const baseline = plan.fresh ? { transfers: [], entries: [], accounts: [] } : await observeLedger(pipeline.postgresUrl)
   const began = plan.fresh ? {} : await currentEnds(pipeline)
   await using writer = await LedgerWriter.start({ url: pipeline.postgresUrl, historyFile, ...plan.writer })
   await untilWritten(writer, plan.writeSeconds, context)
@@ -75,6 +77,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeOutcome> {
     if (fault?.during !== 'backup') return engine.backup(context, options)
     const { result, outcome } = await withFault({ fault, stack, engine, context, command: (through) => engine.backup(through, options) })
     faultOutcome = outcome
+    await restartFailedTasks(pipeline.connect, signal)
     return result ?? repeatBackup(scene, options, outcome)
   })
   const verified = await inPhase(context, 'verify', () => engine.verify(backedUp.id, context))

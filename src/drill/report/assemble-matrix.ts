@@ -1,6 +1,6 @@
 import type { Matrix, MatrixRow } from './matrix.ts'
 import type { MatrixRun } from './matrix-run.ts'
-import { runVerdict } from './matrix-verdict.ts'
+import { mainRun, runVerdict } from './matrix-verdict.ts'
 
 /** A row as a drill makes it: which run it is of is said by the run. */
 export type RunRow = Omit<MatrixRow, 'run'>
@@ -26,7 +26,7 @@ export function assembleMatrix(options: { generatedAt: Date; runs: FinishedRun[]
     ...options.runs.flatMap(({ run, rows }) => rows.map((row): MatrixRow => ({ run: run.id, ...row }))),
     ...(options.earlier?.rows ?? []).filter(({ run }) => !fresh.has(run)),
   ]
-  const main = runs.find(({ subject, notRun }) => subject === 'engine' && notRun === undefined) ?? (runs[0] as MatrixRun)
+  const main = mainRun(runs) as MatrixRun
   const { stack, versions, recoveryPoint, phases, rto, rpo } = main
   return {
     generatedAt: options.generatedAt.toISOString(),

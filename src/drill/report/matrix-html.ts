@@ -3,7 +3,7 @@ import { type MatrixRun, runTitle } from './matrix-run.ts'
 import { matrixStyle } from './matrix-style.ts'
 import { ageText, bytesText, countsText, engineText, lossesText, memoryText, recoveryPointFacts, rtoPhasesText } from './matrix-text.ts'
 import { secondsText, tally, verdictText, versionsText } from './matrix-text.ts'
-import { matrixVerdict } from './matrix-verdict.ts'
+import { mainRun, matrixVerdict } from './matrix-verdict.ts'
 
 const marks: Record<MatrixRun['verdict'], string> = { pass: '✓', fail: '✗', unknown: '?', 'not run': '–', 'known loss': '≠' }
 const headlines = {
@@ -54,7 +54,7 @@ function ofMain(matrix: Matrix): string {
 
 /** The run that the top of the matrix repeats. */
 function mainRows(matrix: Matrix): MatrixRow[] {
-  const main = matrix.runs.find(({ subject, notRun }) => subject === 'engine' && notRun === undefined) ?? matrix.runs[0]
+  const main = mainRun(matrix.runs)
   return matrix.rows.filter((row) => row.run === main?.id)
 }
 

@@ -13,7 +13,9 @@ export function lossesText(row: MatrixRow): string {
 }
 
 function countedText(counts: Record<string, number>): string {
-  return Object.entries(counts)
+  const counted = Object.entries(counts)
+  // What was not met is worth no word, unless nothing was.
+  return (counted.some(([, count]) => count > 0) ? counted.filter(([, count]) => count > 0) : counted)
     .map(([name, count]) => `${count.toLocaleString('en-US').replaceAll(',', ' ')} ${words(name)}`)
     .join(', ')
 }

@@ -10,6 +10,12 @@ export function isKnownLoss(row: Pick<MatrixRow, 'verdict' | 'findings' | 'known
   return row.verdict === 'fail' && row.findings.every(({ severity, code }) => severity !== 'harm' || declared.includes(code))
 }
 
+/** The run whose figures stand at the top: the newest that lost everything, failing that the newest of the engine, failing that the newest. */
+export function mainRun(runs: readonly MatrixRun[]): MatrixRun | undefined {
+  const ran = runs.filter(({ subject, notRun }) => subject === 'engine' && notRun === undefined)
+  return ran.find(({ drill }) => drill === 'lose everything') ?? ran[0] ?? runs[0]
+}
+
 /** One verdict for the rows of one run: fail beats unknown beats known loss beats pass; nothing but rows that were not run is `not run`. */
 export function runVerdict(rows: Pick<MatrixRow, 'verdict' | 'findings' | 'knownLosses'>[]): MatrixRun['verdict'] {
   if (rows.some((row) => row.verdict === 'fail' && !isKnownLoss(row))) return 'fail'
