@@ -40,6 +40,8 @@ beforeAll(async () => {
   stack = await startEmbeddedStack({
     components: ['kafka'],
     brokers: 3,
+    // How long the others wait for a dead one before they elect, and before a restarted one is let in: nine seconds as it comes.
+    kafkaSettings: { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '500' },
     context,
     async advertise({ port }) {
       const proxy = await startTcpProxy({ host: '127.0.0.1', port })
