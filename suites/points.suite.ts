@@ -1,10 +1,15 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { formatLsn, type Lsn, parseLsn } from '../src/base/lsn.ts'
+import { waitUntil } from '../src/base/wait-until.ts'
 import { connectPostgres } from '../src/clients/postgres.ts'
+import { isCommit } from '../src/components/postgres/commit-record.ts'
 import { readTransactionLog } from '../src/components/postgres/read-transaction-log.ts'
+import { managers, readWal } from '../src/components/postgres/wal-records.ts'
+import { segmentStart } from '../src/components/postgres/wal-segment.ts'
 import { type Backed, type Bench, commitEnd, startBench } from './postgres-backup.ts'
 
 describe('the commits of stored WAL', () => {
@@ -13,7 +18,20 @@ describe('the commits of stored WAL', () => {
     const { client, context } = bench
     const backed = await bench.backUp(async () => {
       await writeHistory(bench)
-      return commitEnd(client)
+      await client[Symbol.asyncDispose]()
+      // What a crash has cut off in the middle is written over.
+      const writers = [1, 2, 3].map(async (n) => {
+        await using writing = await connectPostgres(bench.server.url)
+        for (;;) await writing.query("INSERT INTO t SELECT $1, repeat('z', 3000)", [n])
+      })
+      const stopped = Promise.allSettled(writers)
+      await waitUntil(async () => (await rowsOf(bench)) > 106_500, { what: 'rows of the writers', timeoutMs: 60_000 })
+      await bench.server.stop('immediate')
+      await stopped
+      await bench.server.start()
+      await using after = await connectPostgres(bench.server.url)
+      await after.query('INSERT INTO t VALUES (7)')
+      return await commitEnd(after)
     })
     const log = await readTransactionLog({ ...backed.part, ...backed.part.wal, reader: backed.reader, context })
     const known = await dumped(bench, backed)
@@ -28,8 +46,52 @@ describe('the commits of stored WAL', () => {
     expect(ends.filter((end) => end % 8192n === 0n).length).toBeGreaterThan(0)
     expect(log.restorePoints.map(({ name }) => name)).toEqual(['before the mistake', 'datapipe'])
     for (const { xid, commitLsn } of log.transactions) expect(log.ofXid(xid)?.commitLsn).toBe(commitLsn)
+
+    const read = (segments: Backed['part']['wal']['segments'], damage?: (bytes: Buffer, start: Lsn) => void) =>
+      readSegments(bench, backed, { segments, damage })
+    const { segments } = backed.part.wal
+    expect(await read(segments)).toBe(log.transactions.length)
+    // The time in the 100th COMMIT record.
+    const { commitLsn } = log.transactions.at(100) ?? { commitLsn: 0n }
+    const inRecord = (bytes: Buffer, start: Lsn) => {
+      const at = Number(commitLsn - start) + 30
+      if (at >= 0 && at < bytes.length) bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+    }
+    await expect(read(segments, inRecord)).rejects.toThrow(/cannot be read at 0\/\w+: a record has another checksum/)
+    const gap = readTransactionLog({ ...backed.part, ...backed.part.wal, segments: segments.toSpliced(1, 1), reader: backed.reader, context })
+    await expect(gap).rejects.toMatchObject({ code: 'wal-gap', message: expect.stringContaining(`${segments[1]?.name}`) as string })
   })
 })
+
+/** How many commits; `damage` is done to the bytes of each segment. */
+async function readSegments(
+  { server }: Bench,
+  { part }: Backed,
+  { segments, damage }: { segments: Backed['part']['wal']['segments']; damage: ((bytes: Buffer, start: Lsn) => void) | undefined },
+): Promise<number> {
+  const size = BigInt(part.server.walSegmentSize)
+  let commits = 0
+  const wal = readWal({
+    from: segmentStart(segments[0]?.name ?? '', size),
+    segmentSize: size,
+    wants: (manager, info) => manager === managers.transaction && isCommit(info),
+    onRecord: ({ lsn }) => {
+      if (lsn < parseLsn(part.wal.reachesLsn)) commits++
+    },
+  })
+  for (const { name } of segments) {
+    const bytes = await readFile(join(server.archiveDirectory, part.server.systemIdentifier, '00000001', name))
+    damage?.(bytes, segmentStart(name, size))
+    for (let from = 0; from < bytes.length; from += 5000) wal.push(bytes.subarray(from, from + 5000))
+  }
+  return commits
+}
+
+async function rowsOf({ server }: Bench): Promise<number> {
+  await using reading = await connectPostgres(server.url)
+  const [row] = await reading.query<{ rows: string }>('SELECT count(*) AS rows FROM t')
+  return Number(row?.rows)
+}
 
 /** Transactions of every kind. */
 async function writeHistory({ client, server }: Bench): Promise<void> {

@@ -55,6 +55,7 @@ export function readWal(options: {
   const page = Buffer.alloc(pageSize)
   let filled = 0
   let address = options.from
+  let addressLow = 0
   let first: Lsn | undefined
   let last: Lsn | undefined
   /** Of the record that goes on: its bytes so far (all of the header, the rest if wanted), and how many are still to come. */
@@ -64,8 +65,12 @@ export function readWal(options: {
   let over = false
   /** Low half of where the last whole record began: what the next one names. */
   let previousLow: number | undefined
+  /** Where in this page the last record ends that was passed over; 0 when `last` is it. */
+  let ended = 0
 
   const torn = (lsn: Lsn, why: string) => new DatapipeError('archive-broken', `the WAL cannot be read at ${formatLsn(lsn)}: ${why}`, { path: 'wal' })
+
+  const unlinked = (lsn: Lsn) => torn(lsn, 'a record does not follow the one before it')
 
   const take = (at: number): number => {
     if (open === undefined) return at
@@ -87,12 +92,13 @@ export function readWal(options: {
     return end
   }
   const judge = (lsn: Lsn, header: Buffer): Buffer[] | undefined => {
-    if (previousLow !== undefined && header.readUInt32LE(8) !== previousLow) throw torn(lsn, 'a record does not follow the one before it')
+    if (previousLow !== undefined && header.readUInt32LE(8) !== previousLow) throw unlinked(lsn)
     return wants(header.readUInt8(17), header.readUInt8(16) & 0xf0) ? [] : undefined
   }
   const finish = (lsn: Lsn, header: Buffer, body: Buffer[] | undefined, end: Lsn) => {
     first ??= lsn
     last = end
+    ended = 0
     previousLow = Number(lsn & 0xffffffffn)
     const manager = header.readUInt8(17)
     const info = header.readUInt8(16) & 0xf0
@@ -102,6 +108,19 @@ export function readWal(options: {
     if (crc32cAfter(crc32cAfter(0, data), header.subarray(0, 20)) !== header.readUInt32LE(20))
       throw torn(lsn, 'a record has another checksum than it says')
     onRecord({ lsn, end, xid: header.readUInt32LE(4), info: header.readUInt8(16), manager, data })
+  }
+
+  const isLookedAt = (at: number) => {
+    const [info, manager] = [page.readUInt8(at + 16) & 0xf0, page.readUInt8(at + 17)]
+    return wants(manager, info) || (manager === managers.xlog && info === segmentSwitch)
+  }
+  /** Nearly all records: whole in this page, and of no interest but as a link of the chain. */
+  const passOver = (at: number, length: number): number => {
+    if (previousLow !== undefined && page.readUInt32LE(at + 8) !== previousLow) throw unlinked(address + BigInt(at))
+    first ??= address + BigInt(at)
+    previousLow = (addressLow + at) >>> 0
+    ended = (at + length + 7) & ~7
+    return ended
   }
 
   const readPage = () => {
@@ -136,6 +155,10 @@ export function readWal(options: {
         over = true
         return
       }
+      if (length >= headerLength && at + length <= pageSize && !isLookedAt(at)) {
+        at = passOver(at, length)
+        continue
+      }
       const lsn = address + BigInt(at)
       if (length < headerLength) throw torn(lsn, `a record of ${length} bytes`)
       open = { lsn, header: Buffer.alloc(headerLength), known: 0, body: undefined, left: length }
@@ -151,7 +174,10 @@ export function readWal(options: {
         filled += count
         from += count
         if (filled < pageSize) return
+        addressLow = Number(address & 0xffffffffn)
         readPage()
+        if (ended > 0) last = address + BigInt(ended)
+        ended = 0
         address += BigInt(pageSize)
         filled = 0
       }
