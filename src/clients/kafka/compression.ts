@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { DatapipeError } from '../../base/errors.ts'
-import { wasmCodecs } from './wasm-codecs.ts'
+import { wasmCodecs } from '../wasm-codecs.ts'
 
 /** The five codecs of the record batch format; the index is the value of the three lowest attribute bits. */
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
