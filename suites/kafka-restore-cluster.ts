@@ -302,8 +302,15 @@ export async function changeKafkaPart<T>(change: (part: KafkaPartJson) => void, 
     await writeFile(`${file}.sha256`, `${createHash('sha256').update(text).digest('hex')}  manifest.json\n`)
   }
   const before = await readFile(file, 'utf8')
-  const manifest = JSON.parse(before) as { components: { kafka: KafkaPartJson } }
+  const manifest = JSON.parse(before) as { components: { kafka: KafkaPartJson }; recoveryPoint: { kafka: { endOffsets: object } } }
   change(manifest.components.kafka)
+  // A restore reads no further than the point says.
+  manifest.recoveryPoint.kafka.endOffsets = Object.fromEntries(
+    manifest.components.kafka.topics.map(({ name, partitions }) => [
+      name,
+      Object.fromEntries(partitions.map(({ partition, endOffset }) => [String(partition), endOffset])),
+    ]),
+  )
   await write(JSON.stringify(manifest))
   try {
     return await work()
