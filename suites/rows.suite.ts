@@ -112,9 +112,17 @@ async function contents(...tables: string[]): Promise<Record<string, string[]>> 
   return found
 }
 
+test('any moment that the backups reach: just behind the bad transaction only what came later differs', async () => {
+  const result = resultOf<RowsResult>(await on('--to', xid, '--table', 'orders', 'customer', 'line'))
+  expect(result.tables.filter(({ state }) => state !== 'same')).toMatchObject([
+    { table: '"public"."customer"', missing: 0, changed: 0, added: 1 },
+    { table: '"public"."orders"', missing: 0, changed: 1, added: 0 },
+  ])
+})
+
 test('one bad transaction: what it touched, and SQL that undoes that and nothing else', async () => {
   const output = sqlFile('undo')
-  const run = await on('latest', '--before-xid', xid, '--output', output)
+  const run = await on('--before-xid', xid, '--output', output)
   expect(run.exitCode, told(run)).toBe(0)
   const result = resultOf<RowsResult>(run)
   const [first] = result.transaction?.tables ?? []
@@ -228,6 +236,8 @@ test('what the SQL cannot mend is told: a lost column, a lost type, triggers tha
 })
 
 test('refused: a table, a transaction or a database that is not there, a file that is', async () => {
+  expectRefusal(await on('--table', 'customer'), 64, 'usage', /neither a BACKUP nor --to/)
+  expectRefusal(await on('--table', 'customer', '--to', xid, '--before-xid', xid), 64, 'usage', /name two moments/)
   expectRefusal(await on('latest'), 64, 'usage', /no table is named/)
   expectRefusal(await on('latest', '--before-xid', 'last'), 64, 'usage', /is no transaction id/)
   expectRefusal(await on('latest', '--before-xid', '3'), 64, 'usage', /transaction 3 did not commit in the WAL of this backup/)

@@ -187,9 +187,12 @@ export const commandTable: readonly CommandSpec[] = [
     summary: 'show what tables have lost since a backup, and write SQL that brings it back',
     description:
       'For a table that was dropped, or a transaction that should not have been. Recovers PostgreSQL in a scratch server (no network, no archiving) beside the live one, compares row by row, and removes it again. Changes nothing: the SQL is one transaction for you to read, and to run with psql.',
-    arguments: [{ name: 'BACKUP', text: 'an id, the beginning of one, or latest', required: true }],
+    arguments: [
+      { name: 'BACKUP', text: 'an id, the beginning of one, or latest; with --to or --before-xid: found by itself when left out', required: false },
+    ],
     options: [
       { flags: '--table TABLE...', text: 'SCHEMA.TABLE, also with * and ?; a partitioned table stands for its partitions' },
+      { flags: '--to POINT', text: 'compare with this moment: a name, time, LSN or xid, as restore --to takes them' },
       { flags: '--database NAME', text: 'default: that of postgres.url' },
       {
         flags: '--before-xid N',
@@ -202,7 +205,8 @@ export const commandTable: readonly CommandSpec[] = [
     examples: [
       'rows latest --table public.orders',
       'rows latest --table public.orders --output orders.sql',
-      'rows latest --before-xid 48211 --output undo.sql',
+      'rows --before-xid 48211 --output undo.sql',
+      'rows --to 2026-11-25T09:00:00Z --table public.orders',
     ],
   },
   {

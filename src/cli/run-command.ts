@@ -90,8 +90,9 @@ export const commands: Readonly<Record<string, Command>> = {
     const [{ rows }, { rowsText }] = await Promise.all([import('../commands/rows.ts'), import('./results/rows.ts')])
     const options = {
       config: await config(),
-      backup: input.argument('BACKUP'),
       ...defined({
+        backup: input.argument('BACKUP', '') || undefined,
+        to: input.text('to'),
         tables: input.list('table'),
         database: input.text('database'),
         beforeXid: input.text('before-xid'),

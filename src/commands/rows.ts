@@ -5,7 +5,7 @@ import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import type { Finding } from '../base/finding.ts'
-import { formatLsn } from '../base/lsn.ts'
+import { formatLsn, type Lsn } from '../base/lsn.ts'
 import { connectPostgres, type PgClient, postgresAddress } from '../clients/postgres.ts'
 import { withScratchServer } from '../components/postgres/index.ts'
 import { sameText } from '../components/postgres/inventory.ts'
@@ -15,10 +15,11 @@ import type { PostgresPart } from '../components/postgres/part.ts'
 import { listTables, parentsFirst } from '../components/postgres/table-shape.ts'
 import { findPostgresTools } from '../components/postgres/tools.ts'
 import type { RecoveryPoint } from '../repository/manifest.ts'
-import { openBackup } from '../repository/open-backup.ts'
+import { type Backup, openBackup } from '../repository/open-backup.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { refuseFile } from './export/write-file.ts'
 import { partsOf } from './restore/parts.ts'
+import { type Cut, resolvePoint } from './restore/resolve-point.ts'
 import { chooseTables } from './rows/choose-tables.ts'
 import { compareTables, type TableDifference } from './rows/compare-tables.ts'
 import { type RowKind, rowKinds } from './rows/row-kinds.ts'
@@ -27,8 +28,10 @@ import { writeRepair } from './rows/write-repair.ts'
 
 export interface RowsOptions {
   config: DatapipeConfig
-  /** Id, a beginning of it, or `latest`. */
-  backup: string
+  /** Id, a beginning of it, or `latest`; may be left out with `to` and `beforeXid`: then a backup that reaches it. */
+  backup?: string
+  /** Another moment than the backup's own point (recovery-point/aim.ts). */
+  to?: string
   /** `schema.table`, with wildcards; may be left out with `beforeXid`: then every table that the transaction touched. */
   tables?: string[]
   /** That of `postgres.url` when left out. */
@@ -76,7 +79,7 @@ export async function rows(options: RowsOptions, context: Context): Promise<Rows
       hint: 'add postgres to datapipe.yaml',
     })
   }
-  const backup = await openBackup(openStorage(config.repository.url), options.backup, context)
+  const { backup, cut } = await find(options, context)
   const part = partsOf(backup).postgres
   if (part === undefined) throw new DatapipeError('backup-not-found', `backup ${backup.id} holds no PostgreSQL`, { path: backup.id })
   const database = databaseOf(options, part)
@@ -86,7 +89,7 @@ export async function rows(options: RowsOptions, context: Context): Promise<Rows
     beforeXid === undefined
       ? undefined
       : await inPhase(context, `read transaction ${beforeXid}`, () => readTransaction({ part, reader, config: section, xid: beforeXid, context }))
-  const recoveryPoint = pointBefore(backup.manifest.recoveryPoint, transaction)
+  const recoveryPoint = pointAt(backup.manifest.recoveryPoint, transaction?.commitLsn ?? cut?.lsn)
   const lsn = recoveryPoint.postgres?.lsn ?? ''
   const point = transaction === undefined ? `${lsn} (backup ${backup.id})` : `${lsn}, just before transaction ${transaction.xid}`
   await using live = await connectPostgres(section.url, { database, signal: context.signal })
@@ -126,9 +129,22 @@ function databaseOf({ database, config }: RowsOptions, part: PostgresPart): stri
   throw new DatapipeError('usage', `the backup has no database ${wanted}`, { path: wanted, hint: `say --database with one of ${names.join(', ')}` })
 }
 
-function pointBefore(point: RecoveryPoint, transaction: ReadTransaction | undefined): RecoveryPoint {
-  if (transaction === undefined || point.postgres === undefined) return point
-  return { ...point, postgres: { ...point.postgres, lsn: formatLsn(transaction.commitLsn) } }
+function pointAt(point: RecoveryPoint, lsn: Lsn | undefined): RecoveryPoint {
+  return lsn === undefined || point.postgres === undefined ? point : { ...point, postgres: { ...point.postgres, lsn: formatLsn(lsn) } }
+}
+
+/** The backup, and where it is cut when not at its own point. Throws as `resolvePoint`. */
+async function find({ config, backup, to, beforeXid }: RowsOptions, context: Context): Promise<{ backup: Backup; cut: Cut | undefined }> {
+  const storage = openStorage(config.repository.url)
+  if (to !== undefined && beforeXid !== undefined)
+    throw new DatapipeError('usage', '--to and --before-xid name two moments', { hint: 'leave one of them out' })
+  const target = to ?? (backup === undefined && beforeXid !== undefined ? `xid:${beforeXid}` : undefined)
+  if (target !== undefined) return resolvePoint({ storage, backup, to: target, only: ['postgres'], context })
+  if (backup === undefined)
+    throw new DatapipeError('usage', 'neither a BACKUP nor --to or --before-xid says what to compare with', {
+      hint: 'for example `datapipe rows latest --table public.orders`',
+    })
+  return { backup: await openBackup(storage, backup, context), cut: undefined }
 }
 
 function told({ xid, committedAt }: ReadTransaction, touched: readonly TouchedTable[]): NonNullable<RowsResult['transaction']> {

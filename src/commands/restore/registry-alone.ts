@@ -37,7 +37,7 @@ export interface RegistryAloneOptions {
 
 /**
  * What a registry that comes back to a Kafka that lives on would not know: ids that records carry and the backup does not have, since they
- * were registered after it. The registry gives such an id to the next schema, and the records are read wrongly without a word. And, where
+ * were registered after it. The registry gives such an id to another schema when it gets there, and the records are read wrongly without a word. And, where
  * Kafka still has the registry's own topic: that it knows more than the backup. Nothing when topics are restored, too.
  */
 export async function lostIds({ config, backup, parts, context }: RegistryAloneOptions): Promise<Finding[]> {
@@ -93,7 +93,7 @@ function idLost({ id, topic, partition, offset }: { id: number; topic: string; p
     code: 'live-id-lost',
     component: 'registry',
     item: `id ${id}`,
-    message: `${topic}/${partition}/${offset} is the first live record that carries it, and the backup does not have it: registered since; the registry would give it to another schema`,
+    message: `${topic}/${partition}/${offset} is the first live record that carries it, and the backup does not have it: registered since; sooner or later the registry gives it to another schema`,
     next: 'keep producers from registering; register schemas again in the order in which they were, until this id is taken by its own',
   }
 }
