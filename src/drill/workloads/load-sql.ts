@@ -103,8 +103,8 @@ function tlsEnvironment(url: URL): Record<string, string> {
   )
 }
 
-/** The password goes by environment, never by argument. */
-async function runPsql(options: LoadSqlOptions, file: string): Promise<void> {
+/** Runs one file with psql up to its first error. The password goes by environment, never by argument. */
+export async function runPsql(options: Omit<LoadSqlOptions, 'files'>, file: string): Promise<void> {
   const url = new URL(options.url)
   const psql = options.binDirectory === undefined ? 'psql' : join(options.binDirectory, 'psql')
   const child = spawn(psql, ['--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', '--file', file], {
