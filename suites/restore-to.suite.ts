@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -119,6 +119,24 @@ test.each([
   expect(await sql('SELECT n FROM entry ORDER BY n')).toEqual(Array.from({ length: last }, (_, index) => ({ n: index + 1 })))
   if (last > 2 && last < 9) expect(result.recoveryPoint).toMatchObject({ kind: 'transaction', postgres: { lsn: of(last).lsn, xid: of(last).xid } })
   await stack.destroy('postgres')
+})
+
+test('a backup whose WAL cannot be read is told, and does not hide the others', async () => {
+  const wal = join(directory, 'repository', 'wal')
+  const newest =
+    (await readdir(wal, { recursive: true }))
+      .filter((name) => name.endsWith('.zst'))
+      .sort()
+      .at(-1) ?? ''
+  await rm(join(wal, newest))
+  const run = await at(file, 'points')
+  expect(run.exitCode, told(run)).toBe(21)
+  const { windows, findings } = resultOf<PointsResult>(run)
+  expect(windows.map(({ backups }) => backups)).toEqual([followed])
+  expect(findings).toMatchObject([
+    { code: 'wal-unreadable', severity: 'harm', message: expect.stringMatching(/WAL segment \w+ is missing/) as string },
+  ])
+  expectRefusal(await at(file, 'restore', '--to', '0/1', '--only', 'postgres'), 68, 'point-unreachable', /outside of the stored WAL/)
 })
 
 function of(n: number): { xid: string; lsn: string; time: string } {

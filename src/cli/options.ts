@@ -108,6 +108,7 @@ export const commandTable: readonly CommandSpec[] = [
       { flags: '--to POINT', text: 'up to here' },
       { flags: '--commits N', text: 'list the last so many commits', integer: true },
     ],
+    answers: { [answers.unknown]: 'the WAL of a backup could not be read' },
     examples: ['points', 'points --from 2026-11-25T09:00:00Z --to 2026-11-25T09:05:00Z --commits 100'],
   },
   {

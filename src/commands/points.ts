@@ -1,6 +1,7 @@
 import type { DatapipeConfig } from '../base/config.ts'
 import { type Context, inPhase } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
+import type { Finding } from '../base/finding.ts'
 import { formatLsn, type Lsn } from '../base/lsn.ts'
 import { aim, countBetween, firstBehind, formatTime, neighbours, parseTarget } from '../recovery-point/aim.ts'
 import { resolveBackup } from '../repository/open-backup.ts'
@@ -48,6 +49,7 @@ export interface NamedPoint extends Place {
 }
 
 export interface PointsResult {
+  /** 0, or 21 when the WAL of a backup could not be read. */
   exitCode: number
   url: string
   windows: ReachableWindow[]
@@ -56,17 +58,19 @@ export interface PointsResult {
   points: NamedPoint[]
   /** Commits in the windows, oldest first, the last `commits` of them. */
   commits: Place[]
+  /** Backups whose WAL could not be read. */
+  findings: Finding[]
 }
 
-/** Which moments can be restored. Reads the WAL of the backups, and no server. Throws as `readChains`, `usage`. */
+/** Which moments can be restored. Reads the WAL of the backups, and no server. Throws `usage`, `backup-not-found`. */
 export async function points(options: PointsOptions, context: Context): Promise<PointsResult> {
   const storage = openStorage(options.config.repository.url)
   const ids = options.backup === undefined ? {} : { ids: [await resolveBackup(storage, options.backup)] }
-  const chains = await inPhase(context, 'read WAL', () => readChains({ storage, ...ids, context }))
+  const { chains, findings } = await inPhase(context, 'read WAL', () => readChains({ storage, ...ids, context }))
   const bounded = chains.map((chain) => ({ chain, bounds: boundsOf(chain, options) }))
   const windows = bounded.flatMap(({ chain, bounds }) => unite(chain, bounds))
   return {
-    exitCode: answers.ok,
+    exitCode: findings.length > 0 ? answers.unknown : answers.ok,
     url: storage.url,
     windows: windows.map(({ shown }) => shown),
     gaps: gapsOf(windows),
@@ -76,6 +80,7 @@ export async function points(options: PointsOptions, context: Context): Promise<
         .map(({ shown }) => shown),
     ),
     commits: options.commits === undefined ? [] : lastCommits(windows, options.commits),
+    findings,
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Place, PointsResult } from '../../commands/points.ts'
 import { formatTable } from '../render/format.ts'
+import { findingsText } from './findings.ts'
 
 /** The windows, the named points in them, and the commits that were asked for. */
-export function pointsText({ url, windows, gaps, points, commits }: PointsResult): string {
-  if (windows.length === 0) return `no reachable points in ${url}\n`
+export function pointsText({ url, windows, gaps, points, commits, findings }: PointsResult): string {
+  if (windows.length === 0) return `no reachable points in ${url}\n${findingsText(findings)}`
   const spans = windows.map(({ from, to, first, commits: count, backups }) => [
     from.lsn,
     first?.time ?? '-',
@@ -30,6 +31,7 @@ export function pointsText({ url, windows, gaps, points, commits }: PointsResult
     '\n',
     formatTable([['POINT', 'KIND', 'LSN', 'LAST COMMIT', 'XID', 'FROM BACKUP', 'TOPICS'], ...named], [4]),
     ...(commits.length === 0 ? [] : ['\n', formatTable([['COMMIT ENDS AT', 'TIME', 'XID'], ...listed], [2])]),
+    findingsText(findings),
   ].join('')
 }
 

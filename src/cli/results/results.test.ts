@@ -8,6 +8,7 @@ import { expireText } from './expire.ts'
 import { checkText } from './check.ts'
 import { diffText } from './diff.ts'
 import { importText } from './import.ts'
+import { pointsText } from './points.ts'
 import { restoreText } from './restore.ts'
 import { stackUpText } from './stack.ts'
 import { wipeText } from './wipe.ts'
@@ -32,6 +33,45 @@ async function run(...argv: string[]) {
     runForTest(['--quiet', ...argv, '--config', `${directory}/datapipe.yaml`]),
   )
 }
+
+test('points: windows, what lies between them, named points and commits; a backup whose WAL cannot be read is told', async () => {
+  const place = (lsn: string, second: number) => ({ lsn, xid: String(700 + second), time: `2026-11-25T03:00:0${second}.000000Z` })
+  const window = { systemIdentifier: '7', timeline: 1, commits: 5, backups: ['b1', 'b2'] }
+  const brings = { postgres: '0/200', kafka: 'end offsets of the backup', registry: 'as in b1', connect: 'as in b1' }
+  const text = pointsText({
+    exitCode: 0,
+    url: 'file:///r',
+    windows: [
+      { ...window, from: { lsn: '0/100' }, first: place('0/120', 1), to: place('0/200', 2) },
+      { ...window, from: { lsn: '0/300' }, to: place('0/300', 3), commits: 0 },
+    ],
+    gaps: [{ after: place('0/200', 2), before: { lsn: '0/300' } }],
+    points: [
+      { ...place('0/200', 2), name: 'nightly', kind: 'backup', backup: 'b1', brings },
+      { ...place('0/250', 3), name: 'mark', kind: 'restore-point', backup: undefined, brings },
+    ],
+    commits: [place('0/200', 2)],
+    findings: [],
+  })
+  expect(text).toBe(`every commit in these windows can be restored:
+FROM   FIRST COMMIT                 TO     LAST COMMIT                  COMMITS  BACKUPS
+0/100  2026-11-25T03:00:01.000000Z  0/200  2026-11-25T03:00:02.000000Z        5        2
+0/300  -                            0/300  -                                  0        2
+not reachable: behind 0/200 (2026-11-25T03:00:02.000000Z), before 0/300
+
+POINT    KIND           LSN    LAST COMMIT                  XID  FROM BACKUP  TOPICS
+nightly  backup         0/200  2026-11-25T03:00:02.000000Z  702  b1           end offsets of the backup
+mark     restore-point  0/250  2026-11-25T03:00:03.000000Z  703  not reached
+
+COMMIT ENDS AT  TIME                         XID
+0/200           2026-11-25T03:00:02.000000Z  702
+`)
+  expect(pointsText({ exitCode: 21, url: 'file:///r', windows: [], gaps: [], points: [], commits: [], findings: [harm] })).toBe(
+    'no reachable points in file:///r\nharm: kafka: orders/0/17: is missing\n  next: datapipe diff\n',
+  )
+  // A backup of topics alone.
+  expect(await run('points')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^no reachable points in file:/) as string })
+})
 
 test('list: one line a backup', async () => {
   expect(await run('list')).toMatchObject({

@@ -1,6 +1,7 @@
 import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
+import type { Finding } from '../../base/finding.ts'
 import { parseLsn } from '../../base/lsn.ts'
 import type { PostgresPart } from '../../components/postgres/part.ts'
 import { type RestorePoint, readTransactionLog, type WalLog } from '../../components/postgres/read-transaction-log.ts'
@@ -43,11 +44,17 @@ export interface ReadChainsOptions {
   context: Context
 }
 
+export interface ReadChains {
+  chains: Chain[]
+  /** Backups whose WAL is not as their manifests say: `wal-unreadable`. */
+  findings: Finding[]
+}
+
 /**
  * Reads the WAL of every backup that can be restored, each segment once, and which of its commits each backup reaches. Damaged and unfinished
- * backups are left out. Throws `wal-gap`, `artifact-damaged` for WAL that is not as its manifest says.
+ * backups are left out.
  */
-export async function readChains({ storage, ids, only, context }: ReadChainsOptions): Promise<Chain[]> {
+export async function readChains({ storage, ids, only, context }: ReadChainsOptions): Promise<ReadChains> {
   const bare: { window: BackupWindow; segments: Segment[] }[] = []
   for (const { id, state } of await listBackups(storage, context)) {
     if ((state !== 'complete' && state !== 'incomplete') || ids?.includes(id) === false) continue
@@ -67,12 +74,31 @@ export async function readChains({ storage, ids, only, context }: ReadChainsOpti
     bare.push({ window, segments: part.wal.segments })
   }
   const chains: Chain[] = []
+  const findings: Finding[] = []
   for (const group of Map.groupBy(bare, ({ window }) => `${window.part.server.systemIdentifier}/${window.part.base.timeline}`).values()) {
-    for (const run of contiguousRuns(group)) chains.push(await readChain(run, storage, context))
+    for (const run of contiguousRuns(group)) {
+      try {
+        const chain = await readChain(run, storage, context)
+        const alone = only?.every((name) => name === 'postgres') ?? false
+        chains.push(alone ? { ...chain, windows: chain.windows.map((window) => asFarAsWal(window, chain.log)) } : chain)
+      } catch (error) {
+        if (!(error instanceof DatapipeError) || error.code === 'interrupted' || error.code === 'storage-failed') throw error
+        findings.push(unreadable(run, error))
+      }
+    }
   }
-  return chains.map((chain) =>
-    only?.every((name) => name === 'postgres') ? { ...chain, windows: chain.windows.map((window) => asFarAsWal(window, chain.log)) } : chain,
-  )
+  return { chains, findings }
+}
+
+function unreadable({ windows }: Run, { message, path }: DatapipeError): Finding {
+  return {
+    severity: 'harm',
+    code: 'wal-unreadable',
+    component: 'postgres',
+    item: windows.map(({ backup }) => backup).join(', '),
+    message: `its WAL cannot be read, so that its commits are not known: ${message}${path === undefined ? '' : ` (${path})`}`,
+    next: `datapipe verify ${windows[0]?.backup ?? 'BACKUP'}`,
+  }
 }
 
 type Segment = PostgresPart['wal']['segments'][number]
@@ -124,9 +150,12 @@ function asFarAsWal(window: BackupWindow, log: WalLog | KnownWal['log']): Backup
   return before === undefined || before.endLsn <= window.to ? window : { ...window, to: before.endLsn }
 }
 
-/** Throws `point-unreachable` when the repository holds no PostgreSQL at all. */
-export function refuseNone(chains: readonly Chain[]): void {
+/** Throws `point-unreachable` when the repository holds no WAL that can be read. */
+export function refuseNone({ chains, findings }: ReadChains): void {
+  const [first] = findings
   if (chains.length > 0) return
+  if (first !== undefined)
+    throw new DatapipeError('point-unreachable', `${first.item}: ${first.message}`, { path: first.item, ...(first.next && { hint: first.next }) })
   throw new DatapipeError('point-unreachable', 'no backup holds PostgreSQL and its WAL: there are no points between backups', {
     hint: 'restore a backup as it is: `datapipe list`',
   })

@@ -56,8 +56,11 @@ export async function resolvePoint(options: ResolvePointOptions): Promise<{ back
   if (target.kind === 'latest') return { backup: await openBackup(storage, id ?? 'latest', context), cut: undefined }
   const named = target.kind === 'name' ? await backupCalled(target.name, id, options) : undefined
   if (named !== undefined) return { backup: await openBackup(storage, named, context), cut: undefined }
-  const chains = await readChains({ storage, ...(id === undefined ? {} : { ids: [id] }), only, context })
-  refuseNone(chains)
+  const read = await readChains({ storage, ...(id === undefined ? {} : { ids: [id] }), only, context })
+  refuseNone(read)
+  for (const { item, message } of read.findings)
+    context.emit({ type: 'log', level: 'warning', component: 'postgres', message: `${item}: ${message}` })
+  const { chains } = read
   const { chain, window, lsn } = target.kind === 'name' ? placeName(target.name, chains) : place(target, to, chains)
   const backup = await openBackup(storage, window.backup, context)
   // Nothing commits in between: the backup's own point, at the end offsets that belong to it.
