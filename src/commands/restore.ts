@@ -86,7 +86,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
   refusePartialPipeline(options.kafka ?? {}, options.only)
   if (options.kafka?.offsetMap !== undefined) await refuseOffsetMap(options.kafka.offsetMap)
   const storage = openStorage(config.repository.url)
-  const { backup, cut } = await inPhase(context, 'find the point', () => findPoint(options, storage, context))
+  const { backup, cut } = await findPoint(options, storage, context)
   const chosen = partsOf(backup, options.only)
   const signals = await oldSignals(backup, chosen, options.kafka ?? {})
   const ofRegistry = registryTopicsAlone(backup, options.only, options.registryRoute)
@@ -151,12 +151,13 @@ interface Run {
   point: RecoveryPoint
   plan: RestorePlan
   catchUp: CatchUpPlan
+  phantoms: PhantomPlan | undefined
   context: Context
 }
 
 async function findPoint(options: RestoreOptions, storage: Storage, context: Context): Promise<{ backup: Backup; cut: Cut | undefined }> {
   const { backup, to, only } = options
-  if (to !== undefined) return resolvePoint({ storage, backup, to, only, context })
+  if (to !== undefined) return inPhase(context, 'find the point', () => resolvePoint({ storage, backup, to, only, context }))
   if (backup === undefined)
     throw new DatapipeError('usage', 'neither a BACKUP nor --to says what to restore', { hint: 'for example `datapipe restore latest`' })
   return { backup: await openBackup(storage, backup, context), cut: undefined }
