@@ -151,7 +151,6 @@ interface Run {
   point: RecoveryPoint
   plan: RestorePlan
   catchUp: CatchUpPlan
-  phantoms: PhantomPlan | undefined
   context: Context
 }
 
