@@ -1,7 +1,7 @@
 import type { DatapipeConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import { DatapipeError, describeError } from '../../base/errors.ts'
-import { type Lsn, parseLsn } from '../../base/lsn.ts'
+import { formatLsn, type Lsn, parseLsn } from '../../base/lsn.ts'
 import { connectPostgres } from '../../clients/postgres.ts'
 import type { CheckItem } from '../../components/component.ts'
 import { readOffsets } from '../../components/connect/control.ts'
@@ -15,7 +15,8 @@ const whatItTells = 'slots and offsets of connectors fit'
 
 /**
  * What no server can tell alone: does each Debezium connector of this database have its slot, and is its stored offset not ahead of the
- * database? (PostgreSQL accepts one that is, and drops every commit below it without a word, while connector and task say RUNNING.)
+ * database? (PostgreSQL accepts one that is, and drops every commit below it without a word, while connector and task say RUNNING.) Nor behind
+ * its slot? (A slot that was made anew cannot look back: what lies between is never sent.)
  * `not run`, with the reason, where that could not be looked at.
  */
 export async function checkPositions({ postgres, connect }: DatapipeConfig, context: Context): Promise<CheckItem[]> {
@@ -29,7 +30,7 @@ export async function checkPositions({ postgres, connect }: DatapipeConfig, cont
       const ownership = owners.get(connector.name)
       if (ownership?.owned === true) {
         items.push(slotItem(connector, seen.slots))
-        items.push(await offsetItem(connector, seen.flushLsn, async () => readOffsets(connect, connector.name, context)))
+        items.push(...(await offsetItems(connector, seen, async () => readOffsets(connect, connector.name, context))))
       } else if (ownership !== undefined) items.push(otherItem(connector, ownership))
     }
     return items
@@ -39,11 +40,19 @@ export async function checkPositions({ postgres, connect }: DatapipeConfig, cont
   }
 }
 
-async function look(url: string, context: Context): Promise<{ slots: Set<string>; flushLsn: Lsn }> {
+interface Seen {
+  /** Where each slot stands, read before any offset: an offset only grows, and a connector stores it before it confirms it to its slot. */
+  slots: ReadonlyMap<string, Lsn | undefined>
+  flushLsn: Lsn
+}
+
+async function look(url: string, context: Context): Promise<Seen> {
   await using client = await connectPostgres(url, { signal: context.signal })
-  const rows = await client.query<{ name: string }>('SELECT slot_name::text AS name FROM pg_replication_slots')
+  const rows = await client.query<{ name: string; lsn: string | null }>(
+    'SELECT slot_name::text AS name, confirmed_flush_lsn::text AS lsn FROM pg_replication_slots',
+  )
   const [row] = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn')
-  return { slots: new Set(rows.map(({ name }) => name)), flushLsn: parseLsn(row?.lsn ?? '') }
+  return { slots: new Map(rows.map(({ name, lsn }) => [name, lsn === null ? undefined : parseLsn(lsn)])), flushLsn: parseLsn(row?.lsn ?? '') }
 }
 
 /** A name that no connector has is mistyped, or one that has gone. */
@@ -59,7 +68,7 @@ function unknownNames(names: readonly string[], connectors: readonly ConnectorSt
     }))
 }
 
-function slotItem(connector: ConnectorState, slots: ReadonlySet<string>): CheckItem {
+function slotItem(connector: ConnectorState, slots: Seen['slots']): CheckItem {
   const slot = slotNameOf(connector.config)
   const item = { component: 'connect' as const, name: `slot of ${connector.name} is there` }
   if (slots.has(slot)) return { ...item, verdict: 'pass', detail: slot }
@@ -85,18 +94,40 @@ function otherItem({ name, config }: ConnectorState, ownership: Exclude<Ownershi
   }
 }
 
-async function offsetItem(
+async function offsetItems(
   connector: ConnectorState,
-  flushLsn: Lsn,
+  { slots, flushLsn }: Seen,
   offsets: () => Promise<{ offset: Record<string, unknown> | null }[]>,
-): Promise<CheckItem> {
-  const name = `offset of ${connector.name} is not ahead of the database`
+): Promise<CheckItem[]> {
+  const item = { component: 'connect' as const, name: `offset of ${connector.name} is not ahead of the database` }
   try {
     const stored = (await offsets()).flatMap(({ offset }) => (offset === null ? [] : [offset]))
     for (const offset of stored) refuseOffsetAhead(connector.name, offset, flushLsn)
-    return { component: 'connect', name, verdict: 'pass', detail: stored.length === 0 ? 'no offset stored yet' : `${stored.length} offsets` }
+    const ahead: CheckItem = { ...item, verdict: 'pass', detail: stored.length === 0 ? 'no offset stored yet' : `${stored.length} offsets` }
+    return [ahead, ...behindItems(connector, slots.get(slotNameOf(connector.config)), stored)]
   } catch (error) {
     if (!(error instanceof DatapipeError) || error.code === 'interrupted') throw error
-    return { component: 'connect', name, verdict: error.code === 'offset-ahead' ? 'fail' : 'not run', detail: describeError(error), next: error.hint }
+    return [{ ...item, verdict: error.code === 'offset-ahead' ? 'fail' : 'not run', detail: describeError(error), next: error.hint }]
   }
+}
+
+/** A warning, not a fault: where the driver confirms by itself (`lsn.flush.mode`), a slot may pass what its connector has stored, with nothing in between. */
+function behindItems(connector: ConnectorState, slot: Lsn | undefined, stored: readonly Record<string, unknown>[]): CheckItem[] {
+  const positions = stored.filter((offset) => !('snapshot' in offset)).map(highestOf)
+  const [highest] = positions.sort((a, b) => (a > b ? -1 : 1))
+  if (slot === undefined || highest === undefined || highest === 0n || slot <= highest) return []
+  return [
+    {
+      component: 'connect',
+      name: `slot of ${connector.name} does not stand above its offset`,
+      verdict: 'warning',
+      detail: `the slot begins at ${formatLsn(slot)}, the connector has stored ${formatLsn(highest)}: changes that were committed in between are never sent`,
+      next: 'was the slot made anew? stop the connector, and let it take a new snapshot (runbook, "Kafka alone", step 3)',
+    },
+  ]
+}
+
+function highestOf(offset: Record<string, unknown>): bigint {
+  const lsns = ['lsn', 'lsn_proc', 'lsn_commit'].map((key) => offset[key]).filter((value) => value !== undefined && value !== null)
+  return lsns.map((value) => BigInt(String(value))).sort((a, b) => (a > b ? -1 : 1))[0] ?? 0n
 }
