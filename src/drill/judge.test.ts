@@ -193,6 +193,19 @@ test('parts that were not lost are told as left alone, and one that changed all 
   expect(verdicts(evidence)).toMatchObject({ PostgreSQL: 'fail' })
 })
 
+test('where the restore cuts, the topics may be shorter than the backup: what came back must be the beginning of it', () => {
+  const cut = (change: (evidence: DrillEvidence) => void) => {
+    const evidence: DrillEvidence = { ...goodDrill(), cut: 'no barrier' }
+    topic(evidence, 'shopdb.public.item')?.records.pop()
+    first(evidence.after.decode.ids).records = 3
+    change(evidence)
+    return verdicts(evidence)
+  }
+  expect(cut(() => {})).toEqual(allPass)
+  expect(cut((evidence) => topic(evidence, 'shopdb.public.item')?.records.shift())).toEqual({ ...allPass, 'CDC topics': 'fail' })
+  expect(cut((evidence) => topic(evidence, 'orders')?.records.pop())).toEqual({ ...allPass, 'application topics': 'fail' })
+})
+
 test('events that came again count as a fault, but for a worker that was killed', () => {
   const again = (loss: DrillEvidence['loss']) => {
     const evidence = { ...goodDrill(), loss }

@@ -153,7 +153,7 @@ export function judge(evidence: DrillEvidence): RunRow[] {
       'Schema Registry',
       'REST',
       facts.registryRoute === 'raw-topic' ? 'record batches' : 'JSON',
-      [sameSchemas(before.registry, after.registry), idsDecode(after.decode, before.decode)],
+      [sameSchemas(before.registry, after.registry), idsDecode(after.decode, cutsTopics(evidence) ? undefined : before.decode)],
       {
         ...stored('registry'),
         seconds: seconds(facts, /^(restore|read back) registry/),
@@ -183,14 +183,19 @@ function wayOfPostgres({ parts }: DrillEvidence): [tool: string, format: string]
   return parts.includes('rows') ? ['rows', 'SQL'] : ['–', 'left alone']
 }
 
+/** Records that the look before the loss saw did not come back, rightly: how many there are of each id is another number then. */
+function cutsTopics({ cut, parts }: DrillEvidence): boolean {
+  return cut !== 'barrier' && parts.includes('cdc')
+}
+
 /**
  * Where the restore cuts by transaction, the backup's topics reach further than what came back: then what came back is compared with as many records
  * from the beginning. That these are exactly the ones that belong is for the ledger's checkers.
  */
-function upToTheCut(before: ObservedTopic[], kind: string, { cut, parts, after }: DrillEvidence): ObservedTopic[] {
-  if (cut === 'barrier' || kind !== 'cdc' || !parts.includes('cdc')) return before
+function upToTheCut(before: ObservedTopic[], kind: string, evidence: DrillEvidence): ObservedTopic[] {
+  if (!cutsTopics(evidence) || kind !== 'cdc') return before
   return before.map(({ topic, partitions }) => {
-    const now = after.topics.find((one) => one.topic === topic)?.partitions ?? []
+    const now = evidence.after.topics.find((one) => one.topic === topic)?.partitions ?? []
     const count = (number: number) => now.find(({ partition }) => partition === number)?.records.length ?? 0
     return { topic, partitions: partitions.map((one) => ({ ...one, records: one.records.slice(0, count(one.partition)) })) }
   })
