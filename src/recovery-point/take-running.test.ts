@@ -1,33 +1,36 @@
 import { expect, test } from 'vitest'
 import { silentContext } from '../base/context.ts'
 import type { ConnectorPosition } from './take-barrier.ts'
-import { type RunningSteps, takeRunning, wholeUpTo } from './take-running.ts'
+import { behindCut, type RunningSteps, takeRunning, wholeUpTo } from './take-running.ts'
 
 const commit = (xid: bigint, endLsn: bigint) => ({ xid, commitLsn: endLsn - 8n, endLsn, timestampUs: 1_795_493_810_462_709n })
 const shop: ConnectorPosition = { clean: true, lsn: 100n, until: 192n, xid: '5', later: [commit(7n, 200n), commit(8n, 300n)], walEnd: 400n }
 const stock: ConnectorPosition = { clean: true, lsn: 150n, until: 242n, xid: '6', later: [commit(9n, 250n), commit(7n, 200n)], walEnd: 410n }
 
-test('the point is the least of what the connectors prove, with the last transaction before it and all behind it', () => {
-  const point = wholeUpTo(
-    new Map([
-      ['shop', shop],
-      ['stock', stock],
-    ]),
-  )
-  expect(point).toMatchObject({ lsn: 192n, xid: '6', walEnd: 400n, log: { from: 192n, to: 400n } })
-  expect('log' in point && [...point.log.transactions].map(({ xid }) => xid)).toEqual([7n, 9n, 8n])
+test('the point is the least of what the connectors prove', () => {
+  const both = new Map([
+    ['shop', shop],
+    ['stock', stock],
+  ])
+  expect(wholeUpTo(both)).toEqual({ lsn: 192n, walEnd: 400n })
 })
 
-test('a transaction that another connector captures before the point is its last one', () => {
-  const far: ConnectorPosition = { clean: true, lsn: 10n, until: 500n, later: [commit(4n, 190n), commit(10n, 195n)], walEnd: 500n }
-  expect(
-    wholeUpTo(
-      new Map([
-        ['far', far],
-        ['shop', shop],
-      ]),
-    ),
-  ).toMatchObject({ lsn: 192n, xid: '4', time: '2026-11-24T04:16:50.462Z' })
+test('what may be behind a cut is all that the slots show behind it, in the order of commits', () => {
+  const both = new Map([
+    ['shop', shop],
+    ['stock', stock],
+  ])
+  const log = behindCut(both, 192n)
+  expect(log).toMatchObject({ from: 192n, to: 400n })
+  expect([...(log?.transactions ?? [])].map(({ xid }) => xid)).toEqual([7n, 9n, 8n])
+})
+
+test('a slot does not show what lies before its connector: then nothing can be said of the cut', () => {
+  const both = new Map([
+    ['shop', shop],
+    ['stock', stock],
+  ])
+  expect(behindCut(both, 149n)).toBeUndefined()
 })
 
 test('one that stands nowhere, or none at all, is no point', () => {

@@ -21,12 +21,8 @@ export interface RunningSteps<Offsets, Groups, Ends> extends AsyncDisposable {
 export interface RunningPoint<Offsets, Groups, Ends> {
   /** Everything that a connector captures and that commits up to here is in the topics. Later events are, too. */
   lsn: Lsn
-  xid?: string
-  time?: string
   /** Every event in the topics is of a transaction that commits before this. */
   walEnd: Lsn
-  /** The transactions behind `lsn` that topics may have events of. */
-  log: TransactionLog
   offsets: Offsets
   groups: Groups
   ends: Ends
@@ -79,38 +75,35 @@ async function attempt<Offsets, Groups, Ends>(open: () => Promise<RunningSteps<O
 }
 
 /**
- * The latest cut up to which no connector's topics lack anything, the last captured transaction before it, and those behind it; or why there
- * is none. Connectors that are further have later events, which the cut removes. Pure.
+ * The latest cut up to which no connector's topics lack anything, and where the WAL ended for all of them; or why there is none. Connectors
+ * that are further have later events, which the cut removes. Pure.
  */
-export function wholeUpTo(
-  positions: ReadonlyMap<string, ConnectorPosition>,
-): { lsn: Lsn; xid?: string; time?: string; walEnd: Lsn; log: TransactionLog } | { reason: string } {
+export function wholeUpTo(positions: ReadonlyMap<string, ConnectorPosition>): { lsn: Lsn; walEnd: Lsn } | { reason: string } {
   let lsn: Lsn | undefined
   let walEnd: Lsn | undefined
-  const all: CommittedTransaction[] = []
-  let last: { endLsn: Lsn; xid?: string; time?: string } | undefined
   for (const [name, position] of positions) {
     if (!position.clean) return { reason: `${name}: ${position.reason}` }
     const until = position.until ?? position.lsn
     lsn = lsn === undefined || until < lsn ? until : lsn
     walEnd = position.walEnd === undefined || (walEnd !== undefined && walEnd < position.walEnd) ? walEnd : position.walEnd
-    all.push(...(position.later ?? []))
   }
-  if (lsn === undefined || walEnd === undefined) return { reason: 'no connector captures the database' }
-  const cut = lsn
+  return lsn === undefined || walEnd === undefined ? { reason: 'no connector captures the database' } : { lsn, walEnd }
+}
+
+/**
+ * The transactions behind a cut that stopped connectors may have begun to send; undefined where one stands behind the cut itself, since its
+ * slot does not show what lies before that. Pure.
+ */
+export function behindCut(positions: ReadonlyMap<string, ConnectorPosition>, cut: Lsn): TransactionLog | undefined {
+  const byXid = new Map<bigint, CommittedTransaction>()
+  let to: Lsn | undefined
   for (const position of positions.values()) {
-    if (!position.clean || position.lsn > cut || (last !== undefined && position.lsn <= last.endLsn)) continue
-    const { xid, time } = position
-    last = { endLsn: position.lsn, ...(xid === undefined ? {} : { xid }), ...(time === undefined ? {} : { time }) }
+    if (!position.clean || position.lsn > cut || position.walEnd === undefined) return undefined
+    to = to === undefined || position.walEnd < to ? position.walEnd : to
+    for (const transaction of position.later ?? []) if (transaction.endLsn > cut) byXid.set(transaction.xid, transaction)
   }
-  for (const { xid, endLsn, timestampUs } of all) {
-    if (endLsn > cut || (last !== undefined && endLsn <= last.endLsn)) continue
-    last = { endLsn, xid: xid.toString(), time: new Date(Number(timestampUs / 1000n)).toISOString() }
-  }
-  const byXid = new Map(all.filter(({ endLsn }) => endLsn > cut).map((transaction) => [transaction.xid, transaction]))
   const transactions = [...byXid.values()].sort((a, b) => (a.endLsn < b.endLsn ? -1 : 1))
-  const { endLsn: _, ...named } = last ?? { endLsn: cut }
-  return { lsn: cut, ...named, walEnd, log: transactionLog({ from: cut, to: walEnd, transactions }) }
+  return to === undefined ? undefined : transactionLog({ from: cut, to, transactions })
 }
 
 async function pause(milliseconds: number, context: Context): Promise<void> {

@@ -91,8 +91,7 @@ async function captureWal({ postgres, point, writer }: CaptureOptions) {
   if (postgres === undefined || point.lsn === undefined) throw new TypeError('no position in PostgreSQL')
   const { base, wal, stored } = postgres
   // Events in the topics may be of later transactions: their commits are stored, too.
-  const upto = point.kind === 'transaction' && point.behind !== undefined ? point.behind.walEnd : point.lsn
-  return wal.collect(upto, {
+  return wal.collect(point.walEnd ?? point.lsn, {
     writer: writer.component('postgres'),
     fromSegment: base.startSegment,
     timeline: base.timeline,

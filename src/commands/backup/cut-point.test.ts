@@ -71,7 +71,7 @@ function taken(kind: TakenPoint['kind'], values: string[], settled: CutPointOpti
     pausedSeconds: 0,
     attempts: 1,
     takenAt: '',
-    behind: { log: later, walEnd: 400n },
+    behind: later,
   }
   return { point, captured, reader, settled, context: silentContext() }
 }

@@ -1,7 +1,10 @@
-import type { Context } from '../../base/context.ts'
+import { type Context, inPhase } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { Finding } from '../../base/finding.ts'
-import { formatLsn } from '../../base/lsn.ts'
+import { formatLsn, type Lsn } from '../../base/lsn.ts'
+import { readTransactionLog } from '../../components/postgres/read-transaction-log.ts'
+import { segmentStart } from '../../components/postgres/wal-segment.ts'
+import type { TransactionLog } from '../../recovery-point/transaction-log.ts'
 import type { ArtifactReader } from '../../repository/artifact.ts'
 import { cutBackup } from '../cut/cut-backup.ts'
 import type { Captured } from './capture.ts'
@@ -20,6 +23,8 @@ export interface CutPoint {
   kind: TakenPoint['kind']
   /** By `topic/partition`: where it ends at the point, when that is before its stored end. */
   ends: ReadonlyMap<string, bigint>
+  /** The last transaction before it, of a point by transaction. */
+  last?: { xid: string; time: string }
   findings: Finding[]
 }
 
@@ -30,9 +35,11 @@ export interface CutPoint {
  */
 export async function cutPoint(options: CutPointOptions): Promise<CutPoint> {
   const { point, captured, reader, context } = options
-  const { kind, lsn, behind } = point
+  const { kind, lsn } = point
   const uncut: CutPoint = { kind, ends: new Map(), findings: [] }
-  if (lsn === undefined || behind === undefined || captured.kafka === undefined) return uncut
+  if (lsn === undefined || captured.kafka === undefined) return uncut
+  const log = point.behind ?? (kind === 'transaction' ? await storedLog(captured.postgres, lsn, options) : undefined)
+  if (log === undefined) return uncut
   const settled = usableAt(options.settled, lsn)
   // A whole history is not read again for a stop that is hardly ever cut short.
   if (kind === 'barrier' && settled === undefined) return uncut
@@ -41,13 +48,13 @@ export async function cutPoint(options: CutPointOptions): Promise<CutPoint> {
     const { ends, findings } = await cutBackup({
       parts: { ...(kafka && { kafka }), ...(registry && { registry }), ...(connect && { connect }) },
       readers: { kafka: reader, registry: reader, connect: reader },
-      log: behind.log,
+      log,
       lsn,
       settled: settled && settledOffsets(settled, captured.kafka),
       unplacedStay: kind === 'barrier',
       context,
     })
-    if (kind === 'transaction') return { kind, ends, findings }
+    if (kind === 'transaction') return { kind, ends, findings, ...lastOf(log, lsn) }
     if (ends.size === 0) return uncut
     return { kind: 'transaction', ends, findings: [...findings, ...[...ends].map(([item, end]) => ahead(item, end, formatLsn(lsn)))] }
   } catch (error) {
@@ -55,6 +62,29 @@ export async function cutPoint(options: CutPointOptions): Promise<CutPoint> {
     context.emit({ type: 'log', level: 'info', component: 'kafka', message: `that the topics end at the barrier was not checked: ${error.message}` })
     return uncut
   }
+}
+
+/**
+ * The commits of the stored WAL from the point on, and some before it. The connectors' slots do not show them all: one that is ahead of the point
+ * has confirmed transactions behind it.
+ */
+async function storedLog(postgres: Captured['postgres'], lsn: Lsn, { reader, context }: CutPointOptions): Promise<TransactionLog> {
+  if (postgres === undefined) throw new TypeError('a point by transaction without PostgreSQL')
+  const { server, wal } = postgres
+  // The one before the point's own, too: records that a segment begins in the middle of are known by it alone.
+  const first = wal.segments.findLastIndex(({ name }) => segmentStart(name, BigInt(server.walSegmentSize)) <= lsn)
+  const segments = wal.segments.slice(Math.max(0, first - 1))
+  return inPhase(context, 'read WAL', () => readTransactionLog({ segments, server, reachesLsn: wal.reachesLsn, reader, context }))
+}
+
+function lastOf({ transactions }: TransactionLog, lsn: Lsn): Pick<CutPoint, 'last'> {
+  for (let index = transactions.length - 1; index >= 0; index--) {
+    const transaction = transactions.at(index)
+    if (transaction === undefined || transaction.endLsn > lsn) continue
+    const { xid, timestampUs } = transaction
+    return { last: { xid: xid.toString(), time: new Date(Number(timestampUs / 1000n)).toISOString() } }
+  }
+  return {}
 }
 
 function ahead(item: string, end: bigint, lsn: string): Finding {

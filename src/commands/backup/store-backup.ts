@@ -136,7 +136,7 @@ export async function gather(options: StoreOptions): Promise<Gathered> {
     ...(await compareRegistryTopic({ parts: captured, kafka: reader, registry: reader, context })),
     ...unheld(sources),
   )
-  const recoveryPoint = recoveryPointOf(writer.id, { ...point, kind: cut.kind }, captured, cut.ends, options.settled)
+  const recoveryPoint = recoveryPointOf(writer.id, { ...point, ...cut.last, kind: cut.kind }, captured, cut.ends, options.settled)
   const complete = !findings.some(({ severity }) => severity === 'harm')
   const manifest: Manifest = {
     format: manifestFormat,

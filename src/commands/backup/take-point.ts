@@ -15,7 +15,7 @@ import { selectTopics, type TopicInfo } from '../../components/kafka/select-topi
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import { isInSnapshot, resolveOffset } from '../../recovery-point/resolve-offset.ts'
 import { type ConnectorPosition, takeBarrier } from '../../recovery-point/take-barrier.ts'
-import { wholeUpTo } from '../../recovery-point/take-running.ts'
+import { behindCut } from '../../recovery-point/take-running.ts'
 import type { TransactionLog } from '../../recovery-point/transaction-log.ts'
 import type { RecoveryPoint } from '../../repository/manifest.ts'
 import { capturingConnectors, hasSlot, ofThisServer, refuseFailedConnectors } from './capturing.ts'
@@ -38,8 +38,10 @@ export interface TakenPoint {
   pausedSeconds: number
   attempts: number
   takenAt: string
-  /** Transactions behind `lsn` that the topics may have events of, and where the WAL ended when the topics were frozen. */
-  behind?: { log: TransactionLog; walEnd: Lsn }
+  /** Of a point by transaction: every event in the topics is of one that commits before this. */
+  walEnd?: Lsn
+  /** Of a barrier: the transactions behind `lsn` that the topics may have events of all the same. */
+  behind?: TransactionLog
 }
 
 interface PointOptions {
@@ -99,9 +101,8 @@ export async function takePoint(options: PointOptions): Promise<TakenPoint> {
     context,
   )
   const { lsn, xid, time, groups, ends, offsets, pausedSeconds, attempts, takenAt } = barrier
-  const whole = wholeUpTo(positions)
-  const behind = 'reason' in whole ? {} : { behind: { log: whole.log, walEnd: whole.walEnd } }
-  return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt, ...behind }
+  const behind = behindCut(positions, lsn)
+  return { kind: 'barrier', lsn, xid, time, ...ends, groups, offsets, pausedSeconds, attempts, takenAt, ...(behind && { behind }) }
 }
 
 /** Before anything is stopped: a snapshot begins anew after every stop, and a long one would never end. Throws `barrier-not-reached`. */

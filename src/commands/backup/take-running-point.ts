@@ -29,12 +29,12 @@ export interface RunningPointOptions {
 
 /** A point while the connectors go on. Throws `barrier-not-reached`, `slot-problem`, and whatever the servers refuse. */
 export async function takeRunningPoint(options: RunningPointOptions): Promise<TakenPoint> {
-  const { lsn, xid, time, walEnd, log, offsets, groups, ends, attempts, takenAt } = await takeRunning(
+  const { lsn, walEnd, offsets, groups, ends, attempts, takenAt } = await takeRunning(
     () => openSteps(options),
     { notBefore: options.notBefore },
     options.context,
   )
-  return { kind: 'transaction', lsn, xid, time, ...ends, groups, offsets, pausedSeconds: 0, attempts, takenAt, behind: { log, walEnd } }
+  return { kind: 'transaction', lsn, xid: undefined, time: undefined, ...ends, groups, offsets, pausedSeconds: 0, attempts, takenAt, walEnd }
 }
 
 /** With a copy of each connector's slot, made before its offset is read: so what the offset says is still in the copy. */
