@@ -61,18 +61,12 @@ describe('a target that must not be written to', () => {
     expectRefusal(run, 41, 'target-is-source', /is the one that the backup came from/)
     for (const other of [/already has shop/, /a PostgreSQL server \(pid \d+\) runs on/, /topic orders has records/])
       expect(run.error?.message).toMatch(other)
-    // Each with a hint of its own, and for people on lines of their own.
-    expect(run.error?.reasons?.map(({ code }) => code)).toEqual([
-      'target-is-source',
-      'target-not-empty',
-      'target-not-empty',
-      'target-not-empty',
-      'target-not-empty',
-    ])
+    // Each with a hint of its own, and for people on lines of their own. The registry holds exactly the backup, and is in nobody's way.
+    expect(run.error?.reasons?.map(({ code }) => code)).toEqual(['target-is-source', 'target-not-empty', 'target-not-empty', 'target-not-empty'])
     expect(new Set(run.error?.reasons?.map(({ hint }) => hint)).size).toBeGreaterThan(2)
     const shown = await datapipe(['--config', config, 'restore', id])
     expect(shown.stderr).toMatch(
-      /error: 5 things stand in the way\n {2}1\. Kafka cluster .*\n(?: {5}at: .*\n)? {5}hint: if you mean it, say --in-place\n {2}2\. /,
+      /error: 4 things stand in the way\n {2}1\. Kafka cluster .*\n(?: {5}at: .*\n)? {5}hint: if you mean it, say --in-place\n {2}2\. /,
     )
     expectRefusal(await on('restore', id, '--only', 'kafka'), 41, 'target-is-source', /is the one that the backup came from/)
     expectRefusal(await on('restore', id, '--only', 'kafka', '--in-place'), 40, 'target-not-empty', /topic orders has records/)
