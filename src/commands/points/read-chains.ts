@@ -2,7 +2,7 @@ import type { Context } from '../../base/context.ts'
 import { DatapipeError } from '../../base/errors.ts'
 import type { ComponentName } from '../../base/events.ts'
 import type { Finding } from '../../base/finding.ts'
-import { parseLsn } from '../../base/lsn.ts'
+import { type Lsn, parseLsn } from '../../base/lsn.ts'
 import type { PostgresPart } from '../../components/postgres/part.ts'
 import { type RestorePoint, readTransactionLog, type WalLog } from '../../components/postgres/read-transaction-log.ts'
 import { segmentAfter } from '../../components/postgres/wal-segment.ts'
@@ -41,6 +41,8 @@ export interface ReadChainsOptions {
   ids?: readonly string[]
   /** What is to be restored: PostgreSQL alone goes as far as its WAL, whatever the topics reach. */
   only?: readonly ComponentName[] | undefined
+  /** Read no more than a backup whose window holds this place needs, where there is one. */
+  at?: Lsn
   context: Context
 }
 
@@ -54,8 +56,8 @@ export interface ReadChains {
  * Reads the WAL of every backup that can be restored, each segment once, and which of its commits each backup reaches. Damaged and unfinished
  * backups are left out.
  */
-export async function readChains({ storage, ids, only, context }: ReadChainsOptions): Promise<ReadChains> {
-  const bare: { window: BackupWindow; segments: Segment[] }[] = []
+export async function readChains({ storage, ids, only, at, context }: ReadChainsOptions): Promise<ReadChains> {
+  const bare: Bare[] = []
   for (const { id, state } of await listBackups(storage, context)) {
     if ((state !== 'complete' && state !== 'incomplete') || ids?.includes(id) === false) continue
     const manifest = await readManifest(storage, id)
@@ -75,7 +77,9 @@ export async function readChains({ storage, ids, only, context }: ReadChainsOpti
   }
   const chains: Chain[] = []
   const findings: Finding[] = []
-  for (const group of Map.groupBy(bare, ({ window }) => `${window.part.server.systemIdentifier}/${window.part.base.timeline}`).values()) {
+  const groups = [...Map.groupBy(bare, ({ window }) => `${window.part.server.systemIdentifier}/${window.part.base.timeline}`).values()]
+  const smallest = at === undefined ? [] : groups.flatMap((group) => smallestAround(at, group))
+  for (const group of smallest.length > 0 ? smallest : groups) {
     for (const run of contiguousRuns(group)) {
       try {
         const chain = await readChain(run, storage, context)
@@ -90,6 +94,14 @@ export async function readChains({ storage, ids, only, context }: ReadChainsOpti
   return { chains, findings }
 }
 
+/** Nothing when no window holds it. */
+function smallestAround(at: Lsn, group: Bare[]): [Bare][] {
+  const holding = group.filter(({ window: { from, to } }) => from <= at && at <= to)
+  const size = ({ window }: Bare) => window.to - window.from
+  const [first, ...rest] = holding
+  return first === undefined ? [] : [[rest.reduce((least, next) => (size(next) < size(least) ? next : least), first)]]
+}
+
 function unreadable({ windows }: Run, { message, path }: DatapipeError): Finding {
   return {
     severity: 'harm',
@@ -102,13 +114,19 @@ function unreadable({ windows }: Run, { message, path }: DatapipeError): Finding
 }
 
 type Segment = PostgresPart['wal']['segments'][number]
+
+interface Bare {
+  window: BackupWindow
+  segments: Segment[]
+}
+
 interface Run {
   windows: BackupWindow[]
   segments: Segment[]
 }
 
 /** Backups whose segments touch or overlap, with all of these in order. */
-function contiguousRuns(group: { window: BackupWindow; segments: Segment[] }[]): Run[] {
+function contiguousRuns(group: Bare[]): Run[] {
   const runs: Run[] = []
   const byStart = [...group].sort((a, b) => ((a.segments[0]?.name ?? '') < (b.segments[0]?.name ?? '') ? -1 : 1))
   for (const { window, segments } of byStart) {

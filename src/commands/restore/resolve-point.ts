@@ -56,7 +56,8 @@ export async function resolvePoint(options: ResolvePointOptions): Promise<{ back
   if (target.kind === 'latest') return { backup: await openBackup(storage, id ?? 'latest', context), cut: undefined }
   const named = target.kind === 'name' ? await backupCalled(target.name, id, options) : undefined
   if (named !== undefined) return { backup: await openBackup(storage, named, context), cut: undefined }
-  const read = await readChains({ storage, ...(id === undefined ? {} : { ids: [id] }), only, context })
+  const at = target.kind === 'lsn' ? { at: target.lsn } : {}
+  const read = await readChains({ storage, ...(id === undefined ? {} : { ids: [id] }), ...at, only, context })
   refuseNone(read)
   for (const { item, message } of read.findings)
     context.emit({ type: 'log', level: 'warning', component: 'postgres', message: `${item}: ${message}` })
