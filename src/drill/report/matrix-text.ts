@@ -45,13 +45,19 @@ export function secondsText(seconds: number | null): string {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
 }
 
+const kinds = {
+  barrier: 'barrier: the connector stood between two transactions',
+  transaction: 'transaction: the connector went on, the topics end where the transactions do',
+  'no-connector': 'no connector',
+}
+
 /** Label and value of each fact about the recovery point. */
 export function recoveryPointFacts(matrix: Pick<Matrix, 'recoveryPoint'>): [label: string, value: string][] {
   const point = matrix.recoveryPoint
   if (point === null) return [['recovery point', 'none']]
   const facts: [string, string][] = [
     ['name', point.name],
-    ['kind', point.kind === 'barrier' ? 'barrier: the connector stood between two transactions' : 'no connector'],
+    ['kind', kinds[point.kind]],
     ['taken at', point.takenAt],
   ]
   if (point.postgres) {
