@@ -189,6 +189,12 @@ describe('consumer groups of both protocols', () => {
     expect(await groupOf()).toContain('modern')
     expect(await nextOf('modern', topics[1] ?? '')).toEqual([9, 9, 9])
   })
+
+  test('alone, a group of the new protocol goes back on the topic that lives on', async () => {
+    await admin.deleteGroups(['modern'])
+    await restored(datapipe('restore', id, '--only', 'kafka', '--group', 'modern', '--topic', 'orders'))
+    expect(await nextOf('modern', 'orders')).toEqual([9, 9, 9])
+  })
 })
 
 /** The first offset of each partition that a member of the group gets with the new protocol; it commits nothing. */
