@@ -43,7 +43,7 @@ ul{list-style:none;margin:.2rem 0 .5rem;padding:0}
 li.harm,li.warning,li.note{border-left:3px solid var(--edge);padding:.15rem 0 .15rem .8rem;margin-bottom:.55rem;overflow-wrap:anywhere}
 .harm{--edge:var(--fail)}.warning{--edge:var(--unknown)}.note{--edge:var(--line)}
 li i{color:var(--soft);font-style:normal;font-size:.85rem}
-.next{margin-top:.25rem;display:flex;gap:.6rem;align-items:baseline}.next span{color:var(--soft);font-size:.8rem}
+.next{margin-top:.25rem;display:flex;gap:.6rem;align-items:baseline}.next span{color:var(--soft);font-size:.8rem;flex:none}
 code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--code);border-radius:5px;padding:.1rem .45rem;overflow-wrap:anywhere}
 .phases{list-style:none;margin:0;padding:0}
 .phases li{display:grid;grid-template-columns:minmax(9rem,16rem) 1fr 6rem;gap:.9rem;align-items:center;padding:.16rem 0}

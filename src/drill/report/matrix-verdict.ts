@@ -10,10 +10,10 @@ export function isKnownLoss(row: Pick<MatrixRow, 'verdict' | 'findings' | 'known
   return row.verdict === 'fail' && row.findings.every(({ severity, code }) => severity !== 'harm' || declared.includes(code))
 }
 
-/** The run whose figures stand at the top: the newest that lost everything, failing that the newest of the engine, failing that the newest. */
+/** The run whose figures stand at the top: the newest that lost everything, failing that the newest of the engine that measured an RTO, failing that the newest. */
 export function mainRun(runs: readonly MatrixRun[]): MatrixRun | undefined {
   const ran = runs.filter(({ subject, notRun }) => subject === 'engine' && notRun === undefined)
-  return ran.find(({ drill }) => drill === 'lose everything') ?? ran[0] ?? runs[0]
+  return ran.find(({ drill }) => drill === 'lose everything') ?? ran.find(({ rto }) => rto !== null) ?? ran[0] ?? runs[0]
 }
 
 /** One verdict for the rows of one run: fail beats unknown beats known loss beats pass; nothing but rows that were not run is `not run`. */
