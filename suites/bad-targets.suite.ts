@@ -299,7 +299,9 @@ test('PostgreSQL alone: what was not made and not written is told', async () => 
       next: expect.stringMatching(/--only postgres connect --dry-run$/) as string,
     }) as Finding,
   })
-  const { findings } = resultOf<{ findings: Finding[] }>(await expectSuccess(on('restore', id, '--only', 'postgres', '--in-place')))
+  const { findings } = resultOf<{ findings: Finding[] }>(
+    await expectSuccess(on('restore', id, '--only', 'postgres', '--phantoms', 'compensate', '--in-place')),
+  )
   expect(findings).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ severity: 'warning', code: 'slot-not-created', item: 'reports_slot' }),

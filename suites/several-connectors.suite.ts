@@ -178,7 +178,7 @@ test('with their database, connectors come back at its slots; those of another o
   const word = resultOf<{ identity: string }>(await expectSuccess(on('wipe', '--only', 'connect', '--dry-run'))).identity
   await expectSuccess(on('wipe', '--only', 'connect', '--yes', word))
   await pipeline.stack.destroy('postgres')
-  const restored = await expectSuccess(on('restore', id, '--only', 'postgres', 'connect', '--leave-connectors-stopped'))
+  const restored = await expectSuccess(on('restore', id, '--only', 'postgres', 'connect', '--phantoms', 'compensate', '--leave-connectors-stopped'))
   expect(
     resultOf<{ slots: { connector: string }[] }>(restored)
       .slots.map(({ connector }) => connector)

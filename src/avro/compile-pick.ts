@@ -99,6 +99,11 @@ function scalar(schema: AvroSchema): (source: BinarySource) => Picked {
   }
 }
 
+/** Moves over one value. Throws AvroDataError. */
+export function compileSkip(schema: AvroSchema): Picker {
+  return skip(schema)
+}
+
 const skippers = new WeakMap<AvroSchema, Picker>()
 
 /** Moves over one value. Schemas may contain themselves, so each is compiled when it is first met. */

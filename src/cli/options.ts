@@ -1,5 +1,6 @@
 import { answers } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
+import { phantomWays } from '../commands/restore/phantom-ways.ts'
 import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import type { CommandSpec, OptionSpec } from './command-spec.ts'
@@ -151,6 +152,13 @@ export const commandTable: readonly CommandSpec[] = [
       only,
       { flags: '--secrets-file FILE', text: 'values of the connector secrets that a backup does not hold' },
       { flags: '--leave-connectors-stopped', text: 'do not resume the connectors at the end' },
+      {
+        flags: '--phantoms WAY',
+        text: 'with --only postgres connect: what is done about events, in topics that live on, of transactions that the restored database does not have (default: report)',
+        choices: phantomWays,
+      },
+      { flags: '--lift', text: 'there, too: burn LSNs and xids past the highest that were sent, for sinks that tell old from new by them' },
+      { flags: '--phantom-list FILE', text: 'list each of these events, as a line of JSON; no file is overwritten' },
       ...kafkaRestoreOptions,
     ],
     answers: { [answers.no]: 'of a dry run: a restore would be refused now, and why' },
@@ -158,6 +166,7 @@ export const commandTable: readonly CommandSpec[] = [
       'restore latest --dry-run',
       'restore --to 2026-11-25T09:00:00Z --dry-run',
       'restore 20261125 --only registry',
+      'restore latest --only postgres connect --phantoms compensate --dry-run',
       "restore latest --only kafka --in-place --topic orders --rename '*=restored.*' --without-groups",
       'restore latest --only kafka --group billing --dry-run',
     ],

@@ -2,6 +2,7 @@ import type { DatapipeConfig } from '../base/config.ts'
 import type { Context } from '../base/context.ts'
 import { answers, DatapipeError } from '../base/errors.ts'
 import { columnChoices, exportFormats } from '../commands/export/columns.ts'
+import { phantomWays } from '../commands/restore/phantom-ways.ts'
 import { rowKinds } from '../commands/rows/row-kinds.ts'
 import { componentNames } from '../repository/layout.ts'
 import { type CommandInput, oneOf } from './command-input.ts'
@@ -45,6 +46,8 @@ export const commands: Readonly<Record<string, Command>> = {
         secretsFile: input.text('secrets-file'),
       }),
       kafka: kafkaRestore(input),
+      lift: input.flag('lift'),
+      phantoms: defined({ way: input.choice('phantoms', phantomWays), list: input.text('phantom-list') }),
     }
     return outcome(await restore(options, context), restoreText)
   },

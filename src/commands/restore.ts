@@ -10,6 +10,7 @@ import { appendRecords } from '../components/kafka/append-records.ts'
 import { type RestoredTopics, restoreGroups, restoreSecurity, restoreTopics } from '../components/kafka/index.ts'
 import type { TopicChoices } from '../components/kafka/topic-choices.ts'
 import type { FencedServer } from '../components/postgres/fenced-server.ts'
+import { liftPositions } from '../components/postgres/lift.ts'
 import { restorePostgres } from '../components/postgres/restore.ts'
 import { type RegistryRoute, restoreRegistry } from '../components/registry/index.ts'
 import type { RecoveryPoint } from '../repository/manifest.ts'
@@ -26,10 +27,13 @@ import { endsAtPoint } from './restore/point-ends.ts'
 import { lostIds, registryTopicsAlone } from './restore/registry-alone.ts'
 import { refuseOffsetMap, writeOffsetMap } from './restore/write-offset-map.ts'
 import { type Parts, partsOf, usedIdsOf } from './restore/parts.ts'
+import { type PhantomOptions, type PhantomPlan, planPhantoms } from './restore/phantoms.ts'
+import { planUndo, undoPhantoms } from './restore/undo-phantoms.ts'
 import { effectivePoint } from './restore/effective-point.ts'
 import { planRestore, type RestorePlan } from './restore/plan.ts'
 import { type Cut, resolvePoint } from './restore/resolve-point.ts'
 import { partlyLost, survey } from './restore/survey.ts'
+import { offsetNotWritten, slotNotMade } from './restore/slot-findings.ts'
 import { startServer } from './restore/start-server.ts'
 import { sideBySide } from './side-by-side.ts'
 
@@ -47,6 +51,10 @@ export interface RestoreOptions {
   only?: ComponentName[]
   /** What of Kafka is restored, and how, when not all as it was. */
   kafka?: KafkaRestoreOptions
+  /** Where PostgreSQL is restored and the topics live on: events of transactions that no longer are. */
+  phantoms?: PhantomOptions
+  /** There, too: burn WAL and xids past every one that was sent. */
+  lift?: boolean
   /** JSON `{"CONNECTOR": {"KEY": "value"}}` for secrets that the backup does not hold. */
   secretsFile?: string
   leaveConnectorsStopped?: boolean
@@ -114,16 +122,25 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
       context,
     })
     const catchUp = await planCatchUp({ config, backup, parts, point: at.point, context })
-    return { at, plan, catchUp }
+    const ahead = { phantoms: options.phantoms ?? {}, lift: options.lift ?? false, inPlace: options.inPlace ?? false }
+    const phantoms = await planPhantoms({ config, backup, parts, point: at.point, cut, ...ahead, context })
+    const undo = await planUndo({ config, backup, phantoms, context }, ahead.inPlace)
+    return { at, plan, catchUp, phantoms, undo }
   })
-  const { at, plan, catchUp } = await planned.catch(async (error: unknown) => {
+  const { at, plan, catchUp, phantoms, undo } = await planned.catch(async (error: unknown) => {
     if (error instanceof DatapipeError && error.code !== 'interrupted') for (const finding of await lost()) context.emit({ type: 'finding', finding })
     throw error
   })
   if (plan.refused.length > 0) findings.push(...(await lost()))
   findings.push(...(await lostIds({ config, backup, parts, context })))
-  findings.push(...at.findings, ...plan.findings.others, ...(options.dryRun ? plan.findings.topics : []), ...plan.refused)
-  const run: Run = { options, config, backup, parts, point: at.point, plan, catchUp, context }
+  findings.push(
+    ...at.findings,
+    ...plan.findings.others,
+    ...(phantoms?.findings ?? []),
+    ...(options.dryRun ? plan.findings.topics : []),
+    ...plan.refused,
+  )
+  const run: Run = { options, config, backup, parts, point: at.point, plan, catchUp, phantoms, context }
   const outcomes = options.dryRun ? { list: [], slots: [] } : await act(run)
   for (const outcome of outcomes.list) findings.push(...outcome.findings)
   return {
@@ -132,7 +149,7 @@ export async function restore(options: RestoreOptions, outer: Context): Promise<
     dryRun: options.dryRun ?? false,
     recoveryPoint: at.point,
     registryRoute: plan.registry?.route,
-    plan: [...at.steps, ...plan.steps, ...catchUp.steps],
+    plan: [...at.steps, ...undo, ...plan.steps, ...catchUp.steps],
     outcomes: outcomes.list,
     restoredTopics: [...plan.topics.registry, ...plan.topics.workers, ...plan.topics.data],
     slots: outcomes.slots.map(({ connector, slot, confirmedFlushLsn }) => ({ connector, slot, confirmedFlushLsn: formatLsn(confirmedFlushLsn) })),
@@ -151,6 +168,7 @@ interface Run {
   point: RecoveryPoint
   plan: RestorePlan
   catchUp: CatchUpPlan
+  phantoms: PhantomPlan | undefined
   context: Context
 }
 
@@ -169,10 +187,11 @@ async function findPoint(options: RestoreOptions, storage: Storage, context: Con
 async function act(run: Run): Promise<{ list: RestoreOutcome[]; slots: MadeSlot[] }> {
   await using open = new AsyncDisposableStack()
   const [others, postgres] = await sideBySide([bringOthers(run), recoverPostgres(run, open)])
+  const undone = await undoPhantoms(run)
   const released = postgres === undefined ? undefined : await releasePostgres(run, postgres)
   const slots = postgres?.slots ?? []
   const connect = await bringConnectors(run, slots)
-  return { list: [...others, released, connect].filter((outcome) => outcome !== undefined), slots }
+  return { list: [...others, ...undone, released, connect].filter((outcome) => outcome !== undefined), slots }
 }
 
 /** Registry, internal topics, then topics with their groups; the workers start as soon as their own topics are there. */
@@ -251,10 +270,14 @@ function outcomeOf({ component, counts, bytes, findings }: RestoredTopics): Rest
 interface RecoveredPostgres {
   fenced: FencedServer
   slots: MadeSlot[]
+  lifted: Finding[]
 }
 
 /** PITR behind the fence, then slots. `open` stops a server whose fence is not lifted. */
-async function recoverPostgres({ parts, config, backup, point, context }: Run, open: AsyncDisposableStack): Promise<RecoveredPostgres | undefined> {
+async function recoverPostgres(
+  { parts, config, backup, point, phantoms, options, context }: Run,
+  open: AsyncDisposableStack,
+): Promise<RecoveredPostgres | undefined> {
   if (parts.postgres === undefined || config.postgres === undefined) return undefined
   const fenced = await restorePostgres({
     part: parts.postgres,
@@ -264,15 +287,16 @@ async function recoverPostgres({ parts, config, backup, point, context }: Run, o
     context,
   })
   open.use(fenced)
+  const lifted = options.lift && phantoms ? await liftPositions(fenced, phantoms.highest, context) : []
   // Also when connectors are not restored: without its slot no connector can go on, and a slot made later has lost what came before it.
   const owner = partsOf(backup).connect
   const stored = owner === undefined ? [] : await readStoredConnectors(owner, backup.component('connect'))
   const connectors = owner === undefined ? [] : readersOfPostgres(owner, stored, parts.postgres.server.slots)
   const slots = await inPhase(context, 'create slots', () => makeSlots(fenced, connectors, point.postgres?.lsn ?? ''))
-  return { fenced, slots }
+  return { fenced, slots, lifted }
 }
 
-async function releasePostgres({ parts, config, options, context }: Run, { fenced, slots }: RecoveredPostgres): Promise<RestoreOutcome> {
+async function releasePostgres({ parts, config, options, context }: Run, { fenced, slots, lifted }: RecoveredPostgres): Promise<RestoreOutcome> {
   // The next backup makes a guard slot of its own.
   const unmade = (parts.postgres?.server.slots ?? []).filter(
     ({ name }) => name !== config.postgres?.guardSlot && !slots.some(({ slot }) => slot === name),
@@ -287,29 +311,7 @@ async function releasePostgres({ parts, config, options, context }: Run, { fence
     component: 'postgres',
     counts: { segments: fenced.restored.segments, slots: slots.length },
     bytes: fenced.restored.bytes,
-    findings: [...findings, ...unmade.map(slotNotMade), ...(parts.connect === undefined ? slots.map(offsetNotWritten) : [])],
-  }
-}
-
-function offsetNotWritten({ connector, slot, confirmedFlushLsn }: MadeSlot): Finding {
-  return {
-    severity: 'warning',
-    code: 'offset-not-written',
-    component: 'connect',
-    item: connector,
-    message: `slot ${slot} was made at ${formatLsn(confirmedFlushLsn)}, but connectors were not restored: a stored offset above that would skip commits in silence`,
-    next: 'keep the connector stopped; `datapipe check` tells whether its offset is ahead; `datapipe restore BACKUP --only connect` writes the right one',
-  }
-}
-
-function slotNotMade({ name, plugin, database }: { name: string; plugin: string; database: string }): Finding {
-  return {
-    severity: 'warning',
-    code: 'slot-not-created',
-    component: 'postgres',
-    item: name,
-    message: `the source had logical slot ${name} (${plugin}), which belongs to no connector of the backup: it was not created`,
-    next: `psql ${database}: SELECT pg_create_logical_replication_slot('${name}', '${plugin}')`,
+    findings: [...lifted, ...findings, ...unmade.map(slotNotMade), ...(parts.connect === undefined ? slots.map(offsetNotWritten) : [])],
   }
 }
 

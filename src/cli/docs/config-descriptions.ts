@@ -12,6 +12,7 @@ export const configDescriptions: Readonly<Record<string, string>> = {
     '`receive`: Datapipe streams the WAL itself through a slot of its own; `directory`: the server archives with `datapipe archive-wal` into a directory that Datapipe reads',
   'postgres.archive.slot': 'name of the physical slot, with `mode: receive`',
   'postgres.archive.path': 'the directory, with `mode: directory`',
+  'postgres.guardSlot': 'name of a logical slot that backups keep at the newest recovery point, for a loss of Kafka (docs/datapipe-yaml.md)',
   'postgres.startCommand': 'starts the restored server in earnest, run by `sh -c`; `pg_ctl start` when left out',
   'kafka.bootstrapServers': '`host:port` of some brokers',
   'kafka.topics.include': 'topics to back up: globs (`*` and `?`); every other character, dots too, is taken literally. Each must match a topic',

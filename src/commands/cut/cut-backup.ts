@@ -46,13 +46,13 @@ export async function cutBackup(options: CutBackupOptions): Promise<CutTopicsRes
 }
 
 /** The connectors that brought this PostgreSQL's changes. */
-async function capturingConnectors({ connect }: CutBackupOptions['parts'], readers: CutBackupOptions['readers']): Promise<StoredConnector[]> {
+export async function capturingConnectors({ connect }: CutBackupOptions['parts'], readers: CutBackupOptions['readers']): Promise<StoredConnector[]> {
   if (connect === undefined) return []
   const own = new Set(connect.connectors.filter(({ reads }) => reads !== 'another').map(({ name }) => name))
   return (await readStoredConnectors(connect, readers.connect)).filter(({ name, config }) => own.has(name) && isDebeziumPostgres(config))
 }
 
-function topicsToCut(names: string[], connectors: StoredConnector[], schemaOf: ReturnType<typeof storedSchemas>): CutTopic[] {
+export function topicsToCut(names: string[], connectors: StoredConnector[], schemaOf: ReturnType<typeof storedSchemas>): CutTopic[] {
   const servers = new Set(connectors.map(({ config }) => topicPrefixOf(config) ?? ''))
   const apart = new Set(connectors.flatMap(({ config }) => [...topicsOfMoments(config), signalTopicOf(config)]))
   const plain = meaningReader({ schemaOf })
