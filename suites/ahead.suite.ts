@@ -5,9 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding } from '../src/base/finding.ts'
 import { parseLsn } from '../src/base/lsn.ts'
 import { waitUntil } from '../src/base/wait-until.ts'
+import type { ListResult } from '../src/commands/list.ts'
 import type { RestoreResult } from '../src/commands/restore.ts'
 import { openDecoder } from '../src/drill/observers/avro-decoder.ts'
-import { type CliRun, resultOf, told } from './cli.ts'
+import { type CliRun, resultOf, startDatapipe, told } from './cli.ts'
 import { at, expectRefusal, expectSuccess } from './cli-outcomes.ts'
 import { readEverything } from './kafka-reading.ts'
 import { type SmallPipeline, startSmallPipeline } from './small-pipeline.ts'
@@ -21,6 +22,8 @@ let pipeline: SmallPipeline
 let config: string
 let id: string
 let cut: string
+/** The xid of a transaction before the backup's point. */
+let middle: string
 
 const topic = 'shop.public.item'
 /** That a phantom has. */
@@ -31,9 +34,20 @@ beforeAll(async () => {
   await chmod(directory, 0o755)
   pipeline = await startSmallPipeline(directory)
   config = await pipeline.configFile('datapipe')
-  const backup = resultOf<RestoreResult & { id: string }>(await expectSuccess(on('backup')))
-  id = backup.id
-  cut = backup.recoveryPoint.postgres?.lsn ?? ''
+  // Two points on one base backup: every commit in between can be restored.
+  using following = startDatapipe(['--json', '--config', config, 'backup', '--follow', '--every', '3600'])
+  await following.event((event) => event.type === 'log' && event.message.startsWith('recovery point committed'))
+  const [written] = await pipeline.sql(
+    "WITH written AS (INSERT INTO item VALUES (151, 'kept') RETURNING 1) SELECT pg_current_xact_id()::text AS xid FROM written",
+  )
+  middle = String(written?.xid)
+  await pipeline.sql("INSERT INTO item VALUES (152, 'kept by the backup')")
+  await untilThere('kept by the backup')
+  following.kill('SIGINT')
+  expect((await following.ended).exitCode).toBe(0)
+  const last = resultOf<ListResult>(await expectSuccess(on('list'))).backups.at(-1)
+  id = last?.id ?? ''
+  cut = last?.recoveryPoint?.postgres?.lsn ?? ''
   // Phantoms: a row that was there is changed, another is deleted, a new one comes and stays, one comes and goes.
   await pipeline.sql("UPDATE item SET name = 'phantom' WHERE id = 2")
   await pipeline.sql('DELETE FROM item WHERE id = 3')
@@ -139,6 +153,11 @@ test('by default phantoms are left, told with who has read them, and listed on d
   expect((await materialised()).map((row) => row.id)).toContain(201)
 })
 
+test('at a moment before the point, what the backup holds behind it is a phantom, too', async () => {
+  const dry = await on('restore', '--to', `xid:${middle}`, ...ahead, '--dry-run')
+  expect(plan(dry)).toContainEqual(expect.stringMatching(/^leave in shop\.public\.item 8 events of 7 transactions that no longer are, on 5 keys/))
+})
+
 test('a database can be had while Kafka does not answer: that nobody has looked is told', async () => {
   await losePostgres()
   const alone = await pipeline.configFile('no-kafka', ({ kafka }) => {
@@ -181,7 +200,7 @@ test('compensate: consumers of the topic come back to the cut; a repetition writ
   expect(BigInt(String(now?.xid))).toBeGreaterThan(highest.xid)
   expect(again.exitCode, told(again)).toBe(0)
   expect(plan(again)).toContainEqual(expect.stringMatching(/^leave in shop\.public\.item .*: they are undone/))
-  expect((await materialised()).length).toBe(20)
+  expect((await materialised()).length).toBe(22)
   await pipeline.untilConnector('RUNNING RUNNING')
   await pipeline.sql("INSERT INTO item VALUES (250, 'after compensation')")
   await untilThere('after compensation')
