@@ -1,7 +1,7 @@
 import type { KafkaConfig } from '../../base/config.ts'
 import type { Context } from '../../base/context.ts'
 import type { Finding } from '../../base/finding.ts'
-import { connectKafka } from '../../clients/kafka/kafka-client.ts'
+import { connectKafka, type KafkaClient } from '../../clients/kafka/kafka-client.ts'
 import type { ArtifactWriter } from '../../repository/artifact.ts'
 import type { ArtifactSummary } from './artifact-summary.ts'
 import { type BackedUpPartition, backupPartition } from './backup-partition.ts'
@@ -91,6 +91,8 @@ export async function storeTopics(options: BackupTopicsOptions): Promise<BackedU
     )
     done.set(key, result)
     findings.push(...result.findings)
+    // Records are asked for by the topic's name: it is still the same one after the last of them, or nobody knows whose they are.
+    if (!result.findings.some(({ code }) => code === 'topic-gone') && !(await isStill(client, topic))) findings.push(ofEither(key))
   })
   const now = await client.retrying(() => client.topics(topics.map(({ name }) => name)))
   findings.push(...replacedTopics(now, topics, findings))
@@ -159,6 +161,22 @@ function assembleTopic(topic: TopicInfo, frozen: FrozenTopics, done: Map<string,
   }
 }
 
+async function isStill(client: KafkaClient, { name, topicId }: TopicInfo): Promise<boolean> {
+  return (await client.retrying(() => client.topics([name]))).some((found) => found.topicId === topicId)
+}
+
+function ofEither(item: string): Finding {
+  return {
+    severity: 'harm',
+    code: 'topic-gone',
+    component: 'kafka',
+    item,
+    message: "the topic was deleted or made anew while it was read: what is stored of the partition may be the new topic's",
+    next: 'back up again',
+  }
+}
+
+/** Gone after all of their partitions were read. */
 function replacedTopics(now: { name: string; topicId: string }[], topics: TopicInfo[], known: Finding[]): Finding[] {
   const ids = new Map(now.map(({ name, topicId }) => [name, topicId]))
   return topics
