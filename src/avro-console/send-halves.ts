@@ -1,7 +1,7 @@
 import { batchHeaderSize, parseBatchHeader, stampedHeader } from '../clients/kafka/record-batch.ts'
 import { rebuildBatch } from '../clients/kafka/rebuild-batch.ts'
 
-/** One batch that a broker finds too large, as two, with the same sequence numbers. Loads the driver: it is rare. */
+/** One batch that a broker finds too large, as two, with the same sequence numbers. */
 export function halves(bytes: Buffer): { bytes: Buffer; count: number }[] {
   const header = parseBatchHeader(bytes)
   const middle = BigInt(header.recordCount >> 1)

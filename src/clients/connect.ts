@@ -16,7 +16,6 @@ const offsetSchema = z.strictObject({ partition: z.record(z.string(), z.unknown(
 export type ConnectorOffset = z.infer<typeof offsetSchema>
 
 const pluginSchema = z.object({ class: z.string(), type: z.string(), version: z.string().nullish() })
-export type ConnectPlugin = z.infer<typeof pluginSchema>
 const rootSchema = z.object({ version: z.string(), kafka_cluster_id: z.string() })
 
 export interface ListedConnector {

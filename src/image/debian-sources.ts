@@ -1,7 +1,5 @@
 export type DebianRelease = 'trixie' | 'bookworm'
 
-export const debianReleases: readonly DebianRelease[] = ['trixie', 'bookworm']
-
 /** Where the official images read packages from; the keyring's name changed with trixie. */
 export function debianSources(release: DebianRelease): string {
   const keyring = `/usr/share/keyrings/debian-archive-keyring.${release === 'bookworm' ? 'gpg' : 'pgp'}`

@@ -185,11 +185,6 @@ export class WireReader {
     return length < 0 ? null : this.slice(length).toString('utf8')
   }
 
-  longBytes(): Buffer {
-    const length = this.int32()
-    return length < 0 ? Buffer.alloc(0) : this.slice(length)
-  }
-
   array<T>(read: () => T): T[] {
     return this.nullableArray(read) ?? []
   }

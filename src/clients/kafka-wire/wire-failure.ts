@@ -27,32 +27,23 @@ export class WireFailure extends Error {
 /** Error codes of the protocol by name (https://kafka.apache.org/protocol#protocol_error_codes). */
 export const wireCodes = {
   offsetOutOfRange: 1,
-  corruptMessage: 2,
   unknownTopicOrPartition: 3,
   leaderNotAvailable: 5,
-  notLeaderOrFollower: 6,
   requestTimedOut: 7,
   messageTooLarge: 10,
-  coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
-  notCoordinator: 16,
-  recordListTooLarge: 18,
   notEnoughReplicas: 19,
   illegalGeneration: 22,
-  inconsistentGroupProtocol: 23,
   unknownMemberId: 25,
   rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
-  groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
   unsupportedSaslMechanism: 33,
-  unsupportedVersion: 35,
   saslAuthenticationFailed: 58,
   memberIdRequired: 79,
-  fencedInstanceId: 82,
 } as const
 
-const passing = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 56, 72, 74, 75, 76, 78, 88, 89])
+const passing = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 41, 56, 72, 74, 75, 76, 78, 88, 89, 100, 103])
 const denied = new Set([29, 30, 31, 53, 58])
 
 /** Throws a WireFailure unless `code` is 0. `what` is the attempt, as in "cannot <what>". */

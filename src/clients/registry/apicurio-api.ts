@@ -11,7 +11,6 @@ const versionSchema = z.object({
   artifactType: z.string(),
   state: z.string(),
 })
-export type ApicurioVersion = z.infer<typeof versionSchema>
 
 const artifactSchema = z.object({ groupId: z.string().nullish(), artifactId: z.string() })
 const referenceSchema = z.object({ groupId: z.string().nullish(), artifactId: z.string(), version: z.string(), name: z.string() })

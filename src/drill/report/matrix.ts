@@ -82,4 +82,3 @@ export const matrixSchema = z
 export type Matrix = z.infer<typeof matrixSchema>
 export type MatrixRow = Matrix['rows'][number]
 export type MatrixFinding = MatrixRow['findings'][number]
-export type MatrixVerdict = MatrixRow['verdict']
